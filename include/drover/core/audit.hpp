@@ -1,0 +1,63 @@
+// Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#pragma once
+
+#include <drover/core/core_state.hpp>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace drover::core {
+
+/// A pass over all children, in slices: after every regroup, and every `audit_interval`. Work is driven by events; what an
+/// event missed is found here.
+template <class State>
+class audit {
+public:
+    explicit audit(State& state) : core_{state} {}
+
+    void start()
+    {
+        core_.audit_position = 0;
+        core_.audit_running = true;
+    }
+
+    /// Marks what the reconciler should see again in the next slice. Returns the children that run here provisionally although
+    /// a majority is together. O(slice).
+    [[nodiscard]] std::vector<child_entry*> look(time_point now)
+    {
+        auto const& order = core_.children.order();
+        auto const end = std::min(order.size(), core_.audit_position + core_.options.audit_slice);
+        std::vector<child_entry*> provisional;
+        for (; core_.audit_position < end; ++core_.audit_position) {
+            auto* const child = order[core_.audit_position];
+            if (needs_attention(*child))
+                core_.mark(*child);
+            if (core_.regrouped && core_.quorate && child->local && !child->local->claim.right.quorate
+                && core_.owned_here(*child))
+                provisional.push_back(child);
+        }
+        if (core_.audit_position >= order.size())
+            finish(now);
+        return provisional;
+    }
+
+private:
+    void finish(time_point now)
+    {
+        core_.audit_running = false;
+        if (!std::exchange(core_.audit_timer_set, true))
+            core_.timers.set(now + core_.options.audit_interval, audit_timer{});
+    }
+
+    [[nodiscard]] bool needs_attention(child_entry const& child)
+    {
+        if (child.local || core_.owned_here(child) || !child.present)
+            return true;
+        return child.wanted_running() && child.owned && core_.placed(child) == core_.own;
+    }
+
+    State& core_;
+};
+
+} // namespace drover::core

@@ -1,0 +1,136 @@
+// Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#pragma once
+
+#include <drover/core/core_state.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace drover {
+
+/// Where a spec is in its life, as one node sees it. Every spec is in exactly one of these.
+enum class child_status : std::uint8_t {
+    running_here,
+    running_elsewhere, ///< by the record of another node that is alive
+    starting,
+    stopping,
+    moving,     ///< this node has asked the owner to hand it over
+    claiming,   ///< its owner is dead, and this node or another is about to take it over
+    parked,     ///< failed too often; `reason` says how
+    ended,      ///< its work is done
+    terminated, ///< by request
+    unassigned, ///< nobody is recorded to own it, or nobody that could run it is alive
+};
+
+[[nodiscard]] constexpr char const* to_string(child_status status)
+{
+    switch (status) {
+    case child_status::running_here: return "running here";
+    case child_status::running_elsewhere: return "running elsewhere";
+    case child_status::starting: return "starting";
+    case child_status::stopping: return "stopping";
+    case child_status::moving: return "moving";
+    case child_status::claiming: return "claiming";
+    case child_status::parked: return "parked";
+    case child_status::ended: return "ended";
+    case child_status::terminated: return "terminated";
+    case child_status::unassigned: return "unassigned";
+    }
+    return "?";
+}
+
+/// One child of a listing.
+struct child_info {
+    child_id id;
+    std::string type;
+    child_status status{};
+    std::string node; ///< the recorded owner
+    generation_number generation = 0;
+    restart_rule restart{};
+    std::string reason; ///< of a parked one, where it is parked
+};
+
+/// As OTP's `count_children`.
+struct child_counts {
+    std::size_t specs = 0;
+    std::size_t supervisors = 0; ///< children that are supervisors: none yet
+    std::size_t workers = 0;     ///< the others
+    std::size_t active = 0;      ///< running or about to, anywhere
+    std::size_t parked = 0;
+    std::size_t local = 0; ///< instances on this node
+};
+
+namespace core {
+
+template <class State>
+[[nodiscard]] child_status status_of(State const& core, child_entry const& child)
+{
+    if (child.local) {
+        switch (child.local->state) {
+        case local_state::starting: return child_status::starting;
+        case local_state::running: return child_status::running_here;
+        case local_state::stopping: return child_status::stopping;
+        case local_state::parked: return child_status::parked;
+        }
+    }
+    if (child.terminated)
+        return child_status::terminated;
+    if (!child.owned)
+        return child_status::unassigned;
+    if (child.status == owner_status::ended)
+        return child_status::ended;
+    if (!core.nodes[child.owner].alive)
+        return child_status::claiming;
+    if (child.want_sent)
+        return child_status::moving;
+    if (child.status == owner_status::parked)
+        return child_status::parked;
+    return child.owner == core.own ? child_status::starting : child_status::running_elsewhere;
+}
+
+template <class State>
+[[nodiscard]] child_info info_of(State const& core, child_entry const& child)
+{
+    child_info info;
+    info.id = *child.id;
+    info.type = std::string{core.roster.type_name(child.type)};
+    info.status = status_of(core, child);
+    info.node = child.owned ? core.nodes[child.owner].id.name : std::string{};
+    info.generation = child.owned ? child.generation : 0;
+    info.restart = child.restart;
+    if (child.local)
+        info.reason = child.local->reason;
+    else if (child.owned && child.status != owner_status::active)
+        if (auto const record = core.owner_of(*child.id))
+            info.reason = record->reason;
+    return info;
+}
+
+/// Why a child is where it is, in sentences.
+template <class State>
+[[nodiscard]] std::string explain(State& core, bytes_view id)
+{
+    auto const* const child = core.children.find(id);
+    if (child == nullptr || !child->present)
+        return "no child of this id is known on this node";
+    auto const info = info_of(core, *child);
+    std::string text = info.id + " is " + to_string(info.status);
+    if (!info.node.empty())
+        text += "; its recorded owner is " + info.node + ", generation " + std::to_string(info.generation);
+    if (child->owned && !core.nodes[child->owner].alive)
+        text += ", which is not alive in this node's view";
+    auto const placed = core.placed(*child);
+    text += placed == no_node
+        ? "; no member that has its type is alive and staying"
+        : "; placement names " + core.nodes[placed].id.name + " among the members that have type " + info.type;
+    if (!core.regrouped)
+        text += "; the members have not all answered since the view changed, so nothing is taken over yet";
+    if (!info.reason.empty())
+        text += "; reason: " + info.reason;
+    return text;
+}
+
+} // namespace core
+} // namespace drover

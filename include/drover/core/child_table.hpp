@@ -1,0 +1,182 @@
+// Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#pragma once
+
+#include <drover/base/bytes_table.hpp>
+#include <drover/base/hash.hpp>
+#include <drover/core/effects.hpp>
+#include <drover/core/messages.hpp>
+#include <drover/core/records.hpp>
+#include <drover/ownership/claim.hpp>
+#include <drover/supervision/child_spec.hpp>
+#include <drover/supervision/restart_window.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drover::core {
+
+/// Index into the `node_table`.
+using node_index = std::uint32_t;
+inline constexpr node_index no_node = ~node_index{0};
+
+/// Where a local instance is in its life.
+///
+///     (none) --launch--> starting --started--> running --stop--> stopping --stopped--> (none)
+///                            |                    |
+///                            +----- failure ------+--> starting (restart in place), or parked --time--> starting
+enum class local_state : std::uint8_t { starting, running, stopping, parked };
+
+/// Why a local instance is being stopped: what follows when it has.
+enum class stop_cause : std::uint8_t {
+    terminate, ///< its spec says so
+    remove,    ///< its spec is gone
+    hand_over, ///< another node is to run it
+    yield,     ///< another instance goes on
+    replace,   ///< its spec changed: start again here
+    rebase,    ///< state was acknowledged to users on another branch: start again here, from that
+    shutdown,  ///< the supervisor leaves, and nobody is there to take it
+};
+
+/// What becomes of a child whose start fails.
+enum class start_kind : std::uint8_t {
+    first,   ///< nothing is left behind
+    revived, ///< it is terminated again
+    again,   ///< it counts as a failure
+};
+
+/// Somebody who waits for what becomes of a command.
+struct waiter {
+    std::string requester; ///< node name
+    std::uint64_t number = 0;
+    request_id request;
+    acknowledge level{};
+    std::uint64_t version = 0; ///< the write that must be held
+};
+
+/// What is kept of the spec that an instance was started with; the store has the rest.
+struct launched_spec {
+    restart_rule restart{};
+    duration shutdown{};
+    std::optional<restart_intensity> intensity;
+    std::uint64_t digest = 0; ///< of all of it
+
+    launched_spec() = default;
+    explicit launched_spec(child_spec const& spec)
+        : restart{spec.restart}, shutdown{spec.shutdown}, intensity{spec.intensity}, digest{digest_of(spec)}
+    {
+    }
+
+    [[nodiscard]] static std::uint64_t digest_of(child_spec const& spec)
+    {
+        auto const rules = static_cast<std::uint64_t>(spec.restart) ^ mix64(static_cast<std::uint64_t>(spec.shutdown.count()));
+        auto const limit = spec.intensity ? mix64(std::uint64_t{spec.intensity->max_restarts} << 32
+                               | static_cast<std::uint64_t>(spec.intensity->max_seconds.count()))
+                                          : 0;
+        return hash64(spec.arguments, hash64(spec.type, mix64(rules) ^ limit));
+    }
+};
+
+/// What only the node that runs a child knows.
+struct local_child {
+    local_state state = local_state::starting;
+    stop_cause cause{};
+    start_kind kind = start_kind::again;
+    bool asserted = false;  ///< has won a conflict by asserting itself
+    ownership::claim claim; ///< of this instance
+    launched_spec spec;     ///< that this instance was started with
+    supervision::restart_window window;
+    std::uint32_t parked_count = 0; ///< in a row
+    std::uint64_t forked_from = 0;  ///< stamp of the acknowledged checkpoint that its branch started from
+    node_index wanted_by = no_node;
+    std::string reason; ///< of the last failure
+    std::vector<waiter> waiters;
+};
+
+/// One child, as this node knows it. Every field but `local` follows the store.
+struct child_entry {
+    child_id const* id = nullptr;
+    std::uint64_t key = 0;    ///< for placement
+    std::size_t position = 0; ///< in the order of the table
+
+    bool present = false; ///< there is a spec
+    bool terminated = false;
+    bool owned = false;     ///< there is a claim
+    bool dirty = false;     ///< in the queue of the reconciler
+    bool want_sent = false; ///< until the timer says otherwise
+    restart_rule restart{};
+    owner_status status{};
+    bool quorate = false;
+    std::uint32_t type = 0; ///< index of the type's name
+    node_index owner = no_node;
+    std::uint64_t creation = 0;
+    request_id request;
+    generation_number generation = 0;
+    generation_number term = 0;
+
+    child_entry* next_owned = nullptr; ///< of the same owner
+    child_entry* previous_owned = nullptr;
+
+    std::unique_ptr<local_child> local;
+
+    [[nodiscard]] bool has_instance() const { return local != nullptr && local->state != local_state::parked; }
+    [[nodiscard]] ownership::standing right() const { return {term, quorate}; }
+    [[nodiscard]] bool wanted_running() const { return present && !terminated && !(owned && status == owner_status::ended); }
+};
+
+/// All children of the scope: by id, and in an order that is the same for equal histories. Addresses are stable.
+class child_table {
+public:
+    /// `scope_key` makes two supervisors spread the same ids differently.
+    explicit child_table(std::uint64_t scope_key) : scope_key_{scope_key} {}
+
+    [[nodiscard]] child_entry* find(bytes_view id)
+    {
+        auto* const found = entries_.find(id);
+        return found == nullptr ? nullptr : &found->value;
+    }
+
+    [[nodiscard]] child_entry const* find(bytes_view id) const
+    {
+        auto const* const found = entries_.find(id);
+        return found == nullptr ? nullptr : &found->value;
+    }
+
+    [[nodiscard]] std::uint64_t key_of(bytes_view id) const { return hash64(id, scope_key_); }
+
+    child_entry& get(bytes_view id)
+    {
+        auto const [at, made] = entries_.insert(id);
+        auto& entry = at->value;
+        if (!made)
+            return entry;
+        entry.id = &at->key;
+        entry.key = key_of(id);
+        entry.position = order_.size();
+        order_.push_back(&entry);
+        return entry;
+    }
+
+    /// Pre: no longer owned, present, local or dirty.
+    void erase(child_entry& entry)
+    {
+        order_.back()->position = entry.position;
+        order_[entry.position] = order_.back();
+        order_.pop_back();
+        entries_.erase(*entry.id);
+    }
+
+    [[nodiscard]] std::vector<child_entry*> const& order() const { return order_; }
+    [[nodiscard]] std::size_t size() const { return order_.size(); }
+
+private:
+    std::uint64_t scope_key_;
+    bytes_table<child_entry> entries_;
+    std::vector<child_entry*> order_;
+};
+
+} // namespace drover::core

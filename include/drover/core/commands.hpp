@@ -1,0 +1,586 @@
+// Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#pragma once
+
+#include <drover/core/acknowledgements.hpp>
+#include <drover/core/core_state.hpp>
+#include <drover/core/reconciler.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace drover::core {
+
+inline constexpr std::uint8_t command_hops_max = 3;
+inline constexpr std::size_t answered_count_max = 4'096;
+
+/// Commands: routed to the node that should carry them out, carried out there, answered, and acknowledged once enough members
+/// hold what they wrote. Exactly one completion for each, by a deadline.
+///
+/// A requester sends a command again when its target dies or does not answer; whoever carries one out knows it by its request
+/// id, so that it is done once.
+template <class State>
+class commands {
+public:
+    explicit commands(State& state) : core_{state} {}
+
+    // ---- the node where the command was given ------------------------------------------------------------------------
+
+    void submit(std::uint64_t number, command_kind kind, child_spec spec, time_point now)
+    {
+        if (core_.commands.size() >= core_.options.operations_count_max)
+            return refuse(number, spec.id, errc::too_many_operations);
+        if (core_.phase != phase::running)
+            return refuse(number, spec.id, core_.phase < phase::running ? errc::not_started : errc::shutting_down);
+        if (spec.id.empty() || spec.id.size() > limits::child_id_size_max)
+            return refuse(number, spec.id, errc::invalid_spec, spec.id.empty() ? "id is empty" : "id is too long");
+        if (kind == command_kind::start || kind == command_kind::update)
+            if (auto sentence = validate(spec); !sentence.empty())
+                return refuse(number, spec.id, errc::invalid_spec, std::move(sentence));
+        command_operation operation;
+        operation.message = {kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creations_before(spec.id),
+            std::move(spec)};
+        operation.deadline = now + core_.options.operation_timeout;
+        auto& stored = core_.commands.emplace(number, std::move(operation)).first->second;
+        route(stored, now);
+    }
+
+    void on_timer(time_point now)
+    {
+        auto const pause = core_.options.retry_interval / 8;
+        for (auto const number : core_.take_due(core_.commands, core_.commands_due, pause, now, commands_timer{}))
+            try_again(number, now);
+    }
+
+    /// The node that a command was sent to is gone: at once to the next.
+    void on_node_lost(node_index lost, time_point now)
+    {
+        std::vector<std::uint64_t> again;
+        for (auto const& [number, operation] : core_.commands)
+            if (operation.target == lost && !operation.answered)
+                again.push_back(number);
+        for (auto const number : again)
+            try_again(number, now);
+    }
+
+    void on_reply(node_id const& from, reply_message const& reply)
+    {
+        auto const found = core_.commands.find(reply.number);
+        if (found == core_.commands.end() || found->second.answered)
+            return;
+        auto& operation = found->second;
+        operation.ref = {operation.message.spec.id, reply.node, reply.generation};
+        auto code = reply.code;
+        if (code == errc::superseded && operation.message.kind == command_kind::start
+            && reply.version > operation.message.creation_known) // otherwise it was started, and terminated at once
+            return on_stale_start(operation, reply);
+        if (code == errc::not_found && operation.message.kind == command_kind::remove && operation.attempts > 1)
+            code = errc::success; // the first attempt was carried out, and its answer lost
+        if (code != errc::success || reply.holders <= 1)
+            return complete(reply.number, code, operation.ref, reply.reason);
+        operation.answered = true;
+        operation.answerer = from;
+        operation.version = reply.version;
+        operation.holders = reply.holders;
+        complete_if_two_suffice(operation);
+    }
+
+    void on_held(std::uint64_t number)
+    {
+        auto const found = core_.commands.find(number);
+        if (found != core_.commands.end() && found->second.answered)
+            complete(number, errc::success, found->second.ref, {});
+    }
+
+    void fail_all(errc code)
+    {
+        while (!core_.commands.empty())
+            complete(core_.commands.begin()->first, code, {core_.commands.begin()->second.message.spec.id, {}, 0}, {});
+    }
+
+    // ---- the node that carries it out --------------------------------------------------------------------------------
+
+    void on_command(command_message message, time_point now)
+    {
+        if (core_.phase < phase::running)
+            return; // the requester asks again
+        if (core_.leaving())
+            return answer(message, refusal(errc::shutting_down));
+        if (message.kind == command_kind::remove)
+            if (auto const* const known = answer_of({message.requester_origin, message.number}))
+                return answer(message, *known);
+        auto const target = target_of(message);
+        if (target == no_node)
+            return answer(message, refusal(nobody_for(message)));
+        if (target != core_.own && message.hops < command_hops_max) {
+            ++message.hops;
+            return core_.send(core_.nodes[target].id.name, encode(message));
+        }
+        ++core_.counters.commands;
+        switch (message.kind) {
+        case command_kind::start: return start(message, now);
+        case command_kind::terminate: return terminate(message, now);
+        case command_kind::restart: return restart(message, now);
+        case command_kind::remove: return remove(message, now);
+        case command_kind::update: return update(message, now);
+        }
+    }
+
+    /// What became of a child is known: all who wait for it are answered.
+    void settle(child_entry& child, errc code, std::string_view reason, time_point now)
+    {
+        if (!child.local || child.local->waiters.empty())
+            return;
+        for (auto& waiting : std::exchange(child.local->waiters, {})) {
+            reply_message reply;
+            reply.code = code;
+            reply.generation = child.local->claim.generation;
+            reply.node = core_.self.name;
+            reply.reason = reason;
+            finish(waiting, std::move(reply), now);
+        }
+    }
+
+    // ---- acknowledgement ---------------------------------------------------------------------------------------------
+
+    void hold_until(std::size_t holders, hold what, time_point now)
+    {
+        acknowledgements<State>{core_}.add(holders, std::move(what), now);
+    }
+
+    /// More is held, or members came or went.
+    void on_acknowledged()
+    {
+        acknowledgements<State>{core_}.release([&](hold const& done) { held_enough(done); });
+    }
+
+    void on_hold_timer(time_point now) { acknowledgements<State>{core_}.on_timer(now); }
+
+    /// What was answered earlier, and only waited for our own sight of it.
+    void on_store_changed()
+    {
+        std::vector<std::uint64_t> ready;
+        for (auto& [number, operation] : core_.commands)
+            if (operation.answered && two_suffice(operation))
+                ready.push_back(number);
+        for (auto const number : ready)
+            on_held(number);
+    }
+
+private:
+    // ---- requester ---------------------------------------------------------------------------------------------------
+
+    void refuse(std::uint64_t number, child_id id, errc code, std::string reason = {})
+    {
+        ++core_.counters.commands_refused;
+        core_.tell(event_kind::command_refused, id, 0, reason.empty() ? describe(code) : std::string_view{reason});
+        core_.effects.push_back(command_done_effect{number, code, {std::move(id), {}, 0}, std::move(reason)});
+    }
+
+    void complete(std::uint64_t number, errc code, child_ref ref, std::string reason)
+    {
+        auto const found = core_.commands.find(number);
+        if (found == core_.commands.end())
+            return;
+        core_.commands.erase(found);
+        if (code != errc::success && code != errc::not_acknowledged)
+            return refuse(number, std::move(ref.id), code, std::move(reason), std::move(ref.node), ref.generation);
+        core_.effects.push_back(command_done_effect{number, code, std::move(ref), std::move(reason)});
+    }
+
+    void refuse(std::uint64_t number, child_id id, errc code, std::string reason, std::string node, generation_number generation)
+    {
+        ++core_.counters.commands_refused;
+        core_.tell(event_kind::command_refused, id, generation, reason.empty() ? describe(code) : std::string_view{reason});
+        core_.effects.push_back(
+            command_done_effect{number, code, {std::move(id), std::move(node), generation}, std::move(reason)});
+    }
+
+    void look_again(command_operation& operation, time_point at)
+    {
+        core_.look_again(operation, at, core_.commands_due, commands_timer{});
+    }
+
+    // Or not, when its time is up.
+    void try_again(std::uint64_t number, time_point now)
+    {
+        auto const found = core_.commands.find(number);
+        if (found == core_.commands.end())
+            return;
+        auto& operation = found->second;
+        if (now >= operation.deadline)
+            return complete(number, operation.answered ? errc::not_acknowledged : errc::timed_out, operation.ref, {});
+        if (operation.answered)
+            look_again(operation, operation.deadline);
+        else
+            route(operation, now);
+    }
+
+    void route(command_operation& operation, time_point now)
+    {
+        if (undone(operation))
+            return complete(operation.message.number, errc::timed_out, operation.ref, {});
+        ++operation.attempts;
+        operation.target = target_of(operation.message);
+        look_again(operation, std::min(operation.deadline, now + core_.options.retry_interval));
+        if (operation.target == core_.own || operation.target == no_node) {
+            auto message = operation.message;
+            return on_command(std::move(message), now); // may complete it: `operation` is not touched after this
+        }
+        core_.send(core_.nodes[operation.target].id.name, encode(operation.message));
+    }
+
+    // Somebody made and deleted a child of this id that we had not heard of.
+    void on_stale_start(command_operation& operation, reply_message const& reply)
+    {
+        if (operation.attempts > 1) // an earlier attempt may have been it
+            return complete(operation.message.number, errc::timed_out, operation.ref, {});
+        operation.message.creation_known = reply.version;
+        operation.attempts = 0;
+        look_again(operation, time_point::min());
+    }
+
+    // What we sent may have been carried out, and undone by a delete.
+    [[nodiscard]] bool undone(command_operation const& operation)
+    {
+        if (operation.message.kind != command_kind::start || operation.attempts == 0)
+            return false;
+        auto const* const child = core_.children.find(operation.message.spec.id);
+        return (child == nullptr || !child->present) && creation_of(operation.message.spec.id) > operation.message.creation_known;
+    }
+
+    // A start goes where placement says; the others to whoever owns the child, or would.
+    [[nodiscard]] node_index target_of(command_message const& message)
+    {
+        auto const* const child = core_.children.find(message.spec.id);
+        if (message.kind == command_kind::start) {
+            if (child != nullptr && child->present)
+                return core_.own; // answered here: it is known already
+            auto const type = core_.roster.intern_type(message.spec.type);
+            return core_.roster.place(type, core_.children.key_of(message.spec.id), core_.nodes);
+        }
+        if (child == nullptr || !child->present)
+            return core_.own;
+        auto const ended = child->owned && child->status == owner_status::ended;
+        if (child->owned && core_.nodes[child->owner].alive && !(message.kind == command_kind::restart && ended))
+            return child->owner;
+        auto const placed = core_.placed(*child);
+        if (placed != no_node)
+            return placed;
+        return message.kind == command_kind::restart ? no_node : core_.own;
+    }
+
+    [[nodiscard]] errc nobody_for(command_message const& message)
+    {
+        if (message.kind != command_kind::start || core_.roster.knows_type(core_.roster.intern_type(message.spec.type)))
+            return errc::no_eligible_node;
+        return errc::unknown_type;
+    }
+
+    [[nodiscard]] bool two_suffice(command_operation const& operation) const
+    {
+        return operation.holders <= 2 && operation.answerer != core_.self
+            && core_.store.has_seen(operation.answerer, operation.version);
+    }
+
+    void complete_if_two_suffice(command_operation& operation)
+    {
+        if (two_suffice(operation))
+            complete(operation.message.number, errc::success, operation.ref, {});
+    }
+
+    // ---- executor ----------------------------------------------------------------------------------------------------
+
+    using reconciler_type = reconciler<State, commands>;
+
+    void start(command_message& message, time_point now)
+    {
+        auto& child = core_.children.get(message.spec.id);
+        if (child.present)
+            return start_present(message, child, now);
+        if (core_.children.size() > core_.options.children_count_max) {
+            forget_unused(child);
+            return answer(message, refusal(errc::max_children));
+        }
+        if (auto const last = creation_of(*child.id); last > message.creation_known) {
+            auto reply = refusal(errc::superseded);
+            reply.version = last;
+            forget_unused(child);
+            return answer(message, std::move(reply));
+        }
+        // Generations are not behind creations: once this one is deleted and forgotten, its generation stands for both.
+        auto const before =
+            std::max({core_.roster.generations_before(), last_generation(child), (creation_for(message) >> 16) - 1});
+        auto const claim = ownership::take(core_.self, before, {}, core_.quorate);
+        // The claim first: whoever sees the spec then sees whose it is.
+        child.type = core_.roster.intern_type(message.spec.type);
+        reconciler_type{core_, *this, now}.launch(child, claim, message.spec, start_kind::first);
+        core_.write_spec(
+            child, {creation_for(message), {message.requester_origin, message.number}, false, before, std::move(message.spec)});
+        wait(child, message);
+    }
+
+    void start_present(command_message const& message, child_entry& child, time_point now)
+    {
+        request_id const request{message.requester_origin, message.number};
+        if (child.request == request)
+            return repeat(message, child, now);
+        auto reply = refusal(child.wanted_running() ? errc::already_started : errc::already_present);
+        if (child.owned) {
+            reply.node = core_.nodes[child.owner].id.name;
+            reply.generation = child.generation;
+        }
+        answer(message, std::move(reply));
+    }
+
+    // The same command again: its answer was lost, or its first target died after it had written the spec.
+    void repeat(command_message const& message, child_entry& child, time_point now)
+    {
+        if (child.local && child.local->state == local_state::starting) {
+            auto const& waiting = child.local->waiters;
+            if (std::none_of(waiting.begin(), waiting.end(),
+                    [&](waiter const& known) { return known.number == message.number && known.requester == message.requester; }))
+                wait(child, message);
+            return;
+        }
+        if (!child.owned || !core_.nodes[child.owner].alive)
+            return; // it is being taken over: the requester asks again
+        if (child.owner != core_.own && message.hops < command_hops_max) {
+            auto passed_on = message;
+            ++passed_on.hops;
+            return core_.send(core_.nodes[child.owner].id.name, encode(passed_on));
+        }
+        reply_message reply;
+        reply.node = core_.nodes[child.owner].id.name;
+        reply.generation = child.generation;
+        finish(waiter_for(message), std::move(reply), now);
+    }
+
+    void terminate(command_message const& message, time_point now)
+    {
+        auto* const child = core_.children.find(message.spec.id);
+        if (child == nullptr || !child->present)
+            return answer(message, refusal(errc::not_found));
+        if (child->restart == restart_rule::temporary) {
+            reconciler_type{core_, *this, now}.remove_records(*child);
+        } else if (auto record = core_.spec_of(*child->id); record && !record->terminated) {
+            record->terminated = true;
+            core_.write_spec(*child, *record);
+        }
+        stop_and_answer(message, *child, stop_cause::terminate, now);
+    }
+
+    void stop_and_answer(command_message const& message, child_entry& child, stop_cause cause, time_point now)
+    {
+        reply_message reply;
+        reply.node = child.owned ? core_.nodes[child.owner].id.name : core_.self.name;
+        reply.generation = child.generation;
+        if (!child.local)
+            return finish(waiter_for(message), std::move(reply), now);
+        settle(child, errc::superseded, "terminated while it was starting", now);
+        wait(child, message);
+        reconciler_type{core_, *this, now}.stop(child, cause);
+    }
+
+    void restart(command_message const& message, time_point now)
+    {
+        auto* const child = core_.children.find(message.spec.id);
+        if (child == nullptr || !child->present)
+            return answer(message, refusal(errc::not_found));
+        if (child->request == request_id{message.requester_origin, message.number})
+            return repeat(message, *child, now);
+        auto const parked = child->local && child->local->state == local_state::parked;
+        if (child->local && !parked)
+            return answer(message, refusal(child->local->state == local_state::running ? errc::running : errc::restarting));
+        if (!parked && child->wanted_running() && child->owned && core_.nodes[child->owner].alive)
+            return answer(message, refusal(errc::running));
+        auto record = core_.spec_of(*child->id);
+        if (!record)
+            return answer(message, refusal(errc::not_found));
+        auto claim = ownership::take(core_.self, last_generation(*child), child->right(), core_.quorate);
+        if (parked)
+            child->local->window.clear();
+        record->terminated = false;
+        record->request = {message.requester_origin, message.number};
+        reconciler_type{core_, *this, now}.launch(
+            *child, std::move(claim), record->spec, parked ? start_kind::again : start_kind::revived);
+        core_.write_spec(*child, *record);
+        wait(*child, message);
+    }
+
+    void remove(command_message const& message, time_point now)
+    {
+        auto* const child = core_.children.find(message.spec.id);
+        if (child == nullptr || !child->present)
+            return answer(message, refusal(errc::not_found));
+        if (child->wanted_running() || child->local)
+            return answer(message, refusal(errc::running));
+        reply_message reply;
+        reply.generation = child->generation;
+        reconciler_type{core_, *this, now}.remove_records(*child);
+        remember(message, reply);
+        finish(waiter_for(message), std::move(reply), now);
+    }
+
+    void update(command_message const& message, time_point now)
+    {
+        auto* const child = core_.children.find(message.spec.id);
+        if (child == nullptr || !child->present)
+            return answer(message, refusal(errc::not_found));
+        request_id const request{message.requester_origin, message.number};
+        auto record = core_.spec_of(*child->id);
+        if (!record)
+            return answer(message, refusal(errc::not_found));
+        if (record->request == request)
+            return repeat(message, *child, now);
+        if (!core_.roster.knows_type(core_.roster.intern_type(message.spec.type)))
+            return answer(message, refusal(errc::unknown_type));
+        record->request = request;
+        record->spec = message.spec;
+        core_.write_spec(*child, *record);
+        if (child->local && child->local->state != local_state::stopping && child->wanted_running()) {
+            wait(*child, message);
+            replace(*child, now);
+            return;
+        }
+        reply_message reply;
+        reply.node = core_.self.name;
+        reply.generation = child->generation;
+        finish(waiter_for(message), std::move(reply), now);
+    }
+
+    // The waiters wait for the next instance, not for the end of this one.
+    void replace(child_entry& child, time_point now) { reconciler_type{core_, *this, now}.stop(child, stop_cause::replace); }
+
+    // ---- answers -----------------------------------------------------------------------------------------------------
+
+    [[nodiscard]] static reply_message refusal(errc code)
+    {
+        reply_message reply;
+        reply.code = code;
+        return reply;
+    }
+
+    [[nodiscard]] waiter waiter_for(command_message const& message) const
+    {
+        return {
+            message.requester, message.number, {message.requester_origin, message.number}, message.level, core_.store.version()};
+    }
+
+    void wait(child_entry& child, command_message const& message) { child.local->waiters.push_back(waiter_for(message)); }
+
+    // An answer that nothing was written for.
+    void answer(command_message const& message, reply_message reply)
+    {
+        reply.number = message.number;
+        if (message.requester == core_.self.name && message.requester_origin == core_.origin)
+            on_reply(core_.self, reply);
+        else
+            core_.send(message.requester, encode(reply));
+    }
+
+    [[nodiscard]] reply_message const* answer_of(request_id request) const
+    {
+        auto const found = std::find_if(
+            core_.answered.rbegin(), core_.answered.rend(), [&](auto const& known) { return known.first == request; });
+        return found == core_.answered.rend() ? nullptr : &found->second;
+    }
+
+    // Of what cannot be told from the records afterwards.
+    void remember(command_message const& message, reply_message const& reply)
+    {
+        core_.answered.emplace_back(request_id{message.requester_origin, message.number}, reply);
+        core_.answered.back().second.number = message.number;
+        if (core_.answered.size() > answered_count_max)
+            core_.answered.pop_front();
+    }
+
+    // A success is told at once to a requester elsewhere, which holds it too and can count; `held` follows.
+    void finish(waiter const& waiting, reply_message reply, time_point now)
+    {
+        reply.number = waiting.number;
+        auto const local = waiting.request.origin == core_.origin;
+        auto const holders = core_.holders_of(waiting.level);
+        if (reply.code == errc::success) {
+            reply.version = waiting.version;
+            reply.holders = holders;
+        }
+        if (reply.code == errc::success && holders > 1) {
+            hold what;
+            what.version = waiting.version;
+            what.what = hold::kind::command;
+            what.requester = local ? std::string{} : waiting.requester;
+            what.number = waiting.number;
+            hold_until(holders, std::move(what), now);
+        }
+        if (local)
+            on_reply(core_.self, reply);
+        else
+            core_.effects_after_sends.push_back(send_effect{waiting.requester, std::make_shared<bytes const>(encode(reply))});
+    }
+
+    void held_enough(hold const& done)
+    {
+        if (done.what == hold::kind::command) {
+            if (done.requester.empty())
+                on_held(done.number);
+            else
+                core_.send(done.requester, encode(held_message{done.number}));
+            return;
+        }
+        core_.effects.push_back(checkpoint_done_effect{done.number, outcome_of(done)});
+    }
+
+    // What a minority saved is given up when others went on meanwhile: it is not acknowledged before that is settled.
+    [[nodiscard]] errc outcome_of(hold const& done)
+    {
+        auto const* const child = core_.children.find(done.id);
+        if (child == nullptr || !child->local || child->local->claim.generation != done.generation || !core_.owned_here(*child)
+            || child->generation != done.generation)
+            return errc::superseded;
+        auto const counts = child->quorate || core_.options.acknowledge == acknowledge::local;
+        return counts ? errc::success : errc::not_acknowledged;
+    }
+
+    // ---- numbers -----------------------------------------------------------------------------------------------------
+
+    // Larger than every creation that the requester knew of. A function of the command alone: were it ever carried out twice,
+    // on nodes that do not hear of each other, it is one creation, and one delete ends it.
+    [[nodiscard]] static std::uint64_t creation_for(command_message const& message)
+    {
+        return ((message.creation_known >> 16) + 1) << 16 | (mix64(message.requester_origin ^ mix64(message.number)) & 0xffff);
+    }
+
+    // What a new creation of this id must be larger than. The largest generation ever deleted stands for the creations that
+    // are forgotten.
+    [[nodiscard]] std::uint64_t creations_before(bytes_view id) const
+    {
+        return std::max(creation_of(id), core_.roster.generations_before() << 16);
+    }
+
+    // The last creation of this id that is remembered here.
+    [[nodiscard]] std::uint64_t creation_of(bytes_view id) const
+    {
+        auto const last = core_.store.rank_of(record_table::spec, id);
+        return last ? last->major : 0;
+    }
+
+    void forget_unused(child_entry& child)
+    {
+        if (!child.present && !child.owned && !child.local && !child.dirty)
+            core_.children.erase(child);
+    }
+
+    [[nodiscard]] generation_number last_generation(child_entry const& child) const
+    {
+        auto const last = core_.store.rank_of(record_table::owner, *child.id);
+        return last ? last->major : 0;
+    }
+
+    State& core_;
+};
+
+} // namespace drover::core

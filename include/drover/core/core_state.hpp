@@ -1,0 +1,341 @@
+// Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#pragma once
+
+#include <drover/base/bytes.hpp>
+#include <drover/base/hash.hpp>
+#include <drover/base/planted_fault.hpp>
+#include <drover/core/child_table.hpp>
+#include <drover/core/effects.hpp>
+#include <drover/core/events.hpp>
+#include <drover/core/messages.hpp>
+#include <drover/core/node_table.hpp>
+#include <drover/core/options.hpp>
+#include <drover/core/records.hpp>
+#include <drover/core/roster.hpp>
+#include <drover/core/timer_queue.hpp>
+#include <drover/policy/state_store.hpp>
+#include <drover/policy/view.hpp>
+#include <drover/store/causal_context.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace drover::core {
+
+/// A child is to be looked at again.
+struct child_timer {
+    child_id id;
+    enum class kind : std::uint8_t { want, unpark, settle } what{};
+    generation_number generation = 0;
+};
+struct commands_timer {};
+struct calls_timer {};
+struct hold_timer {};
+struct regroup_timer {
+    std::uint64_t number = 0;
+};
+struct audit_timer {};
+struct drain_timer {};
+using core_timer = std::variant<child_timer, commands_timer, calls_timer, hold_timer, regroup_timer, audit_timer, drain_timer>;
+
+/// A command that was given on this node, and waits for its answer.
+struct command_operation {
+    command_message message;
+    time_point deadline{};
+    time_point due = never; ///< to be looked at
+    unsigned attempts = 0;
+    node_index target = no_node;
+    bool answered = false;     ///< done there; only the acknowledgement is missing
+    std::uint64_t version = 0; ///< of the store of the node that answered
+    std::uint64_t holders = 0;
+    node_id answerer;
+    child_ref ref;
+};
+
+/// A call or cast that was given on this node.
+struct call_operation {
+    call_message message;
+    time_point deadline{};
+    node_index target = no_node; ///< while it is under way
+    time_point due = never;      ///< to be looked at
+};
+
+/// Something that is complete once a write of this node is held by enough members.
+struct hold {
+    std::uint64_t version = 0;
+    time_point deadline{};
+    enum class kind : std::uint8_t { command, checkpoint } what{};
+    std::string requester;    ///< of a command
+    std::uint64_t number = 0; ///< of the command, or of the checkpoint
+    child_id id;              ///< of a checkpoint
+    generation_number generation = 0;
+};
+
+enum class phase : std::uint8_t { created, joining, running, draining, saying_goodbye, stopped };
+
+/// All that the core of one scope on one node knows. The rooms of the core (reconciler, regroup, commands, calls) are ways to
+/// work on it.
+template <class Placement, class StateStore>
+struct core_state {
+    core_state(node_id identity, supervisor_options configuration, Placement placement, StateStore replicated)
+        : self{std::move(identity)}, origin{store::origin_of(self)}, options{std::move(configuration)},
+          store{std::move(replicated)}, roster{std::move(placement)}, children{hash64(options.name)}
+    {
+        own = nodes.intern(self);
+        nodes[own].alive = true;
+        nodes[own].here = presence::present;
+        store.open(self);
+    }
+
+    core_state(core_state const&) = delete; // entries are pointed at
+    core_state& operator=(core_state const&) = delete;
+
+    node_id self;
+    std::uint64_t origin; ///< short for `self`
+    supervisor_options options;
+    StateStore store;
+    core::roster<Placement> roster;
+    node_table nodes;
+    node_index own = no_node;
+    child_table children;
+    std::size_t instances_count = 0; ///< children with a `local`
+    timer_queue<core_timer> timers;
+    std::vector<child_entry*> dirty;
+    std::vector<std::string> types; ///< registered on this node
+    std::vector<effect> effects;
+    std::vector<effect> effects_after_sends; ///< starts, stops, deliveries: begun when the writes before them are on their way
+    drover::counters counters;
+    core::phase phase = phase::created;
+    bool events_wanted = false;
+
+    // regroup
+    std::uint64_t regroup_number = 0;
+    bool regrouped = false; ///< all that are alive have told what they know since the view last changed
+    bool regroup_wanted = false;
+    bool announced = false;                                    ///< our roster record is written
+    std::uint64_t regroup_version = 0;                         ///< our writes that all must have seen
+    bool quorate = false;                                      ///< at the last regroup, those were a majority
+    std::map<std::string, bytes, std::less<>> regroup_waiting; ///< name: the context that it told, once it did
+    std::map<std::string, std::pair<node_id, regroup_message>, std::less<>> regroup_asked; ///< by whom, while we do not agree
+
+    // commands, calls, acknowledgements
+    std::map<std::uint64_t, command_operation> commands;
+    std::map<std::uint64_t, call_operation> calls;
+    time_point commands_due = never; ///< when the commands are looked at next
+    time_point calls_due = never;
+    std::map<std::size_t, std::deque<hold>> holds; ///< by the number of members asked for; versions and deadlines ascend
+    bool hold_timer_set = false;
+    std::deque<std::pair<request_id, reply_message>> answered; ///< the last commands carried out here, against repetition
+    std::uint64_t next_request = 1;
+
+    // audit
+    std::size_t audit_position = 0;
+    bool audit_running = false;
+    bool audit_timer_set = false;
+
+    // leaving
+    std::uint64_t goodbye_version = 0;
+    time_point drain_deadline = never;
+
+    [[nodiscard]] bool leaving() const { return phase >= phase::draining; }
+
+    void mark(child_entry& child)
+    {
+        if (child.dirty)
+            return;
+        child.dirty = true;
+        dirty.push_back(&child);
+    }
+
+    /// Pre: the child has no local part.
+    local_child& make_local(child_entry& child)
+    {
+        ++instances_count;
+        child.local = std::make_unique<local_child>();
+        return *child.local;
+    }
+
+    void drop_local(child_entry& child)
+    {
+        --instances_count;
+        child.local.reset();
+    }
+
+    [[nodiscard]] node_index placed(child_entry const& child) { return roster.place(child.type, child.key, nodes); }
+
+    [[nodiscard]] bool owned_here(child_entry const& child) const { return child.owned && child.owner == own; }
+
+    /// This very node takes part, and has not left.
+    [[nodiscard]] bool counts_as_member(node_id const& id) const
+    {
+        auto const* const record = roster.find(id.name);
+        return record != nullptr && record->incarnation == id.incarnation && record->part != participation::left;
+    }
+
+    /// The members that are alive, this node included whether or not it has announced itself.
+    [[nodiscard]] std::size_t members_alive_count() const
+    {
+        std::size_t count = 1;
+        for (node_index index = 0; index < nodes.size(); ++index)
+            if (index != own && nodes[index].alive && counts_as_member(nodes[index].id))
+                ++count;
+        return count;
+    }
+
+    [[nodiscard]] std::size_t holders_of(acknowledge level) const
+    {
+        auto const members = std::max<std::size_t>(1, roster.members_count());
+        switch (level) {
+        case acknowledge::majority: return planted(planted_fault::acknowledged_too_early) ? 1 : members / 2 + 1;
+        case acknowledge::all: return members;
+        case acknowledge::local: return 1;
+        }
+        return static_cast<std::size_t>(level);
+    }
+
+    /// The operation is to be looked at then, with those that are due as well by that time: one timer serves all of them.
+    template <class Operation, class Timer>
+    void look_again(Operation& operation, time_point at, time_point& all_due, Timer timer)
+    {
+        operation.due = at;
+        if (at >= all_due)
+            return;
+        all_due = at;
+        timers.set(at, timer);
+    }
+
+    /// Takes what is due, and sets the timer for the others: in `pause` at the earliest, so that many operations cost little.
+    template <class Operation, class Timer>
+    [[nodiscard]] std::vector<std::uint64_t> take_due(
+        std::map<std::uint64_t, Operation>& operations, time_point& all_due, duration pause, time_point now, Timer timer)
+    {
+        std::vector<std::uint64_t> due;
+        if (now < all_due)
+            return due; // set for what was done meanwhile
+        auto next = never;
+        for (auto& [number, operation] : operations) {
+            if (operation.due <= now)
+                due.push_back(number);
+            else
+                next = std::min(next, operation.due);
+        }
+        all_due = next == never ? never : std::max(next, now + pause);
+        if (all_due != never)
+            timers.set(all_due, timer);
+        return due;
+    }
+
+    void send(std::string const& to, bytes frame)
+    {
+        effects.push_back(send_effect{to, std::make_shared<bytes const>(std::move(frame))});
+    }
+
+    void tell(event_kind kind, std::string_view subject, generation_number generation = 0, std::string_view reason = {})
+    {
+        if (events_wanted)
+            effects.push_back(event{kind, std::string{subject}, generation, std::string{reason}});
+    }
+
+    // ---- records -----------------------------------------------------------------------------------------------------
+
+    void write_owner(child_entry& child, owner_record const& record)
+    {
+        record_rank const rank{record.claim.generation, record.claim.right.quorate ? 1U : 0U};
+        if (store.put(record_table::owner, *child.id, rank, encode(record)) != 0)
+            take_owner(child, record);
+        else
+            read_owner(child);
+    }
+
+    void write_spec(child_entry& child, spec_record const& record)
+    {
+        if (store.put(record_table::spec, *child.id, {record.creation, 0}, encode(record)) != 0)
+            take_spec(child, record);
+        else
+            read_spec(child);
+    }
+
+    /// Takes what the store says into the entry. Malformed records, which only a broken peer writes, are as none.
+    void read_spec(child_entry& child)
+    {
+        auto const record = spec_of(*child.id);
+        child.present = false;
+        if (record)
+            take_spec(child, *record);
+    }
+
+    void take_spec(child_entry& child, spec_record const& record)
+    {
+        child.present = true;
+        child.terminated = record.terminated;
+        child.creation = record.creation;
+        child.request = record.request;
+        child.restart = record.spec.restart;
+        child.type = roster.intern_type(record.spec.type);
+    }
+
+    void read_owner(child_entry& child)
+    {
+        auto const record = owner_of(*child.id);
+        child.owned = false;
+        if (record)
+            take_owner(child, *record);
+        else
+            nodes.set_owner(child, no_node);
+    }
+
+    void take_owner(child_entry& child, owner_record const& record)
+    {
+        child.owned = true;
+        nodes.set_owner(child, nodes.intern(record.claim.node));
+        child.generation = record.claim.generation;
+        child.term = record.claim.right.term;
+        child.quorate = record.claim.right.quorate;
+        child.status = record.status;
+    }
+
+    [[nodiscard]] std::optional<spec_record> spec_of(bytes_view id) const
+    {
+        auto const found = store.find(record_table::spec, id);
+        return found ? decode_spec_record(found->value) : std::nullopt;
+    }
+
+    [[nodiscard]] std::optional<owner_record> owner_of(bytes_view id) const
+    {
+        auto const found = store.find(record_table::owner, id);
+        return found ? decode_owner_record(found->value) : std::nullopt;
+    }
+
+    void write_roster(participation part)
+    {
+        auto const* const present = roster.find(self.name);
+        roster_record record;
+        record.incarnation = self.incarnation;
+        record.part = part;
+        record.types = types;
+        record.generations_before = present == nullptr ? 0 : present->generations_before;
+        write_roster(std::move(record));
+    }
+
+    void write_roster(roster_record record)
+    {
+        store.put(record_table::roster, self.name, {record.incarnation, static_cast<std::uint64_t>(record.part)}, encode(record));
+        roster.set(self.name, std::move(record));
+        members_changed();
+    }
+
+    void members_changed()
+    {
+        auto const members = roster.members();
+        store.set_members(members);
+    }
+};
+
+} // namespace drover::core

@@ -1,0 +1,105 @@
+// Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#pragma once
+
+#include <drover/base/bytes.hpp>
+#include <drover/base/error.hpp>
+#include <drover/base/identity.hpp>
+#include <drover/core/events.hpp>
+#include <drover/supervision/child_spec.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace drover {
+
+/// Where a child runs.
+struct child_ref {
+    child_id id;
+    std::string node;
+    generation_number generation = 0;
+
+    friend bool operator==(child_ref const&, child_ref const&) = default;
+};
+
+} // namespace drover
+
+namespace drover::core {
+
+/// State that a child saved, as it is handed to its next instance.
+struct saved_state {
+    std::uint32_t schema_version = 0;
+    bytes data;
+
+    friend bool operator==(saved_state const&, saved_state const&) = default;
+};
+
+// What the core wants done. The shell carries it out in this order; an answer, where one is due, comes back as an input.
+
+/// Hand this to the transport before any later effect is begun.
+struct send_effect {
+    std::string to;
+    std::shared_ptr<bytes const> frame; ///< a message of core/messages.hpp, or the store's (`for_store`)
+    bool for_store = false;
+};
+
+/// Make the child's instance and start it; answer with `on_child_started` or `on_child_start_failed`.
+struct start_effect {
+    child_spec spec;
+    generation_number generation = 0;
+    std::optional<saved_state> state;
+};
+
+/// Stop the instance within `deadline`, and answer with `on_child_stopped`, once.
+struct stop_effect {
+    child_id id;
+    generation_number generation = 0;
+    duration deadline{};
+    bool save = false; ///< its state is wanted
+};
+
+/// The instance goes on under a larger generation.
+struct regrant_effect {
+    child_id id;
+    generation_number old_generation = 0;
+    generation_number generation = 0;
+};
+
+/// Give the message to the instance. A call is answered with `on_call_answered`, once.
+struct deliver_effect {
+    child_id id;
+    generation_number generation = 0;
+    std::string from;
+    std::uint64_t number = 0;
+    bool cast = false;
+    bytes payload;
+};
+
+struct command_done_effect {
+    std::uint64_t number = 0;
+    errc code{};
+    child_ref ref;
+    std::string reason;
+};
+
+struct call_done_effect {
+    std::uint64_t number = 0;
+    errc code{};
+    bytes payload;
+};
+
+struct checkpoint_done_effect {
+    std::uint64_t number = 0;
+    errc code{};
+};
+
+struct started_effect {};
+struct stopped_effect {};
+
+using effect = std::variant<send_effect, start_effect, stop_effect, regrant_effect, deliver_effect, command_done_effect,
+    call_done_effect, checkpoint_done_effect, started_effect, stopped_effect, event>;
+
+} // namespace drover::core

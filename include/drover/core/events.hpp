@@ -1,0 +1,98 @@
+// Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#pragma once
+
+#include <drover/base/identity.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace drover {
+
+/// What happened, for logs and for watchers: what moved, why, and what was refused.
+enum class event_kind : std::uint8_t {
+    supervisor_started,
+    supervisor_stopped,
+    member_joined,
+    member_died,
+    member_left,
+    regrouped,      ///< all members that are alive have told what they know
+    child_starting, ///< an instance is about to start here
+    child_started,
+    child_start_failed,
+    child_exited,
+    child_stopped,
+    child_parked,      ///< failed too often; tried again later
+    child_claimed,     ///< its owner died: this node takes it over
+    child_handed_over, ///< this node stopped it, and the other goes on with its state
+    child_yielded,     ///< a second instance was stopped here, because another one goes on
+    child_asserted,    ///< a second instance exists elsewhere; this one goes on, under a larger generation
+    child_deleted,
+    command_refused,
+    message_rejected, ///< a peer sent what makes no sense
+};
+
+[[nodiscard]] constexpr char const* to_string(event_kind kind)
+{
+    switch (kind) {
+    case event_kind::supervisor_started: return "supervisor started";
+    case event_kind::supervisor_stopped: return "supervisor stopped";
+    case event_kind::member_joined: return "member joined";
+    case event_kind::member_died: return "member died";
+    case event_kind::member_left: return "member left";
+    case event_kind::regrouped: return "regrouped";
+    case event_kind::child_starting: return "child starting";
+    case event_kind::child_started: return "child started";
+    case event_kind::child_start_failed: return "child start failed";
+    case event_kind::child_exited: return "child exited";
+    case event_kind::child_stopped: return "child stopped";
+    case event_kind::child_parked: return "child parked";
+    case event_kind::child_claimed: return "child claimed";
+    case event_kind::child_handed_over: return "child handed over";
+    case event_kind::child_yielded: return "child yielded";
+    case event_kind::child_asserted: return "child asserted";
+    case event_kind::child_deleted: return "child deleted";
+    case event_kind::command_refused: return "command refused";
+    case event_kind::message_rejected: return "message rejected";
+    }
+    return "?";
+}
+
+struct event {
+    event_kind kind{};
+    std::string subject; ///< the child's id, or the node's name
+    generation_number generation = 0;
+    std::string reason; ///< for people; may be empty
+};
+
+/// One line: "child claimed: sensor-7, generation 3 (its owner n2 is dead)".
+[[nodiscard]] inline std::string to_string(event const& what)
+{
+    std::string line = to_string(what.kind);
+    if (!what.subject.empty())
+        line += ": " + what.subject;
+    if (what.generation != 0)
+        line += ", generation " + std::to_string(what.generation);
+    if (!what.reason.empty())
+        line += " (" + what.reason + ")";
+    return line;
+}
+
+/// Totals since the start of one supervisor on one node.
+struct counters {
+    std::uint64_t starts = 0; ///< instances started here
+    std::uint64_t start_failures = 0;
+    std::uint64_t failures = 0;  ///< instances that ended with a failure
+    std::uint64_t restarts = 0;  ///< in place, after a failure or an exit
+    std::uint64_t failovers = 0; ///< children taken over from the dead
+    std::uint64_t handoffs_out = 0;
+    std::uint64_t handoffs_in = 0;
+    std::uint64_t conflicts_yielded = 0;
+    std::uint64_t conflicts_asserted = 0;
+    std::uint64_t parked = 0;
+    std::uint64_t commands = 0; ///< carried out here, for whomever
+    std::uint64_t commands_refused = 0;
+    std::uint64_t messages_rejected = 0;
+    std::uint64_t audit_repairs = 0; ///< what the audit found that an event had missed
+};
+
+} // namespace drover

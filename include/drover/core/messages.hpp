@@ -1,0 +1,284 @@
+// Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#pragma once
+
+#include <drover/base/bytes.hpp>
+#include <drover/base/error.hpp>
+#include <drover/base/limits.hpp>
+#include <drover/core/records.hpp>
+#include <drover/wire/reader.hpp>
+#include <drover/wire/writer.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace drover {
+
+/// How many members hold a write before it is acknowledged; the dead count, those that left do not. Any number can be asked
+/// for: `acknowledge{3}`.
+enum class acknowledge : std::uint32_t {
+    majority = 0,
+    local = 1,
+    all = 0xffffffff,
+};
+
+} // namespace drover
+
+namespace drover::core {
+
+/// What a command does to a child. On the wire: append, never renumber.
+enum class command_kind : std::uint8_t {
+    start = 0,
+    terminate = 1,
+    restart = 2,
+    remove = 3,
+    update = 4,
+};
+
+/// What the supervisors of one scope say to each other. On the wire: append, never renumber.
+enum class message_kind : std::uint8_t {
+    store = 0,     ///< for the store
+    regroup = 1,   ///< tell me all you know, and that you hold these for dead too
+    regrouped = 2, ///< I do; this is what I have seen
+    command = 3,
+    reply = 4,
+    held = 5, ///< as many as asked for hold what the reply was about
+    want = 6, ///< placement names me: hand this child over
+    call = 7,
+    answer = 8,
+    no_scope = 9, ///< this node has no supervisor of this name
+};
+
+struct regroup_message {
+    std::uint64_t number = 0;
+    std::vector<node_id> dead;
+};
+
+struct regrouped_message {
+    std::uint64_t number = 0;
+    bytes context;
+};
+
+struct command_message {
+    command_kind kind{};
+    std::uint64_t number = 0; ///< of the requester
+    std::string requester;    ///< node name: whom to answer
+    std::uint64_t requester_origin = 0;
+    acknowledge level{};
+    std::uint8_t hops = 0; ///< how often it was passed on, because views differed
+    /// Start: the last creation of this id that the requester knew of. A repeated start that was carried out, and whose child
+    /// was deleted since, is older than what the executor knows, and so does not bring the child back.
+    std::uint64_t creation_known = 0;
+    child_spec spec; ///< start and update: all of it; otherwise only the id
+};
+
+struct reply_message {
+    std::uint64_t number = 0;
+    errc code{};
+    generation_number generation = 0;
+    std::uint64_t version = 0; ///< of the answering node's store: the write to be held
+    std::uint64_t holders = 0; ///< by how many
+    std::string node;          ///< where the child runs
+    std::string reason;
+};
+
+struct held_message {
+    std::uint64_t number = 0;
+};
+
+struct want_message {
+    generation_number generation = 0; ///< the one that is wanted: a late message does not move a later instance
+    child_id id;
+};
+
+struct call_message {
+    std::uint64_t number = 0;
+    bool cast = false;
+    child_id id;
+    bytes payload;
+};
+
+struct answer_message {
+    std::uint64_t number = 0;
+    errc code{};
+    bytes payload;
+};
+
+struct store_message {
+    bytes_view frame; ///< points into what was decoded
+};
+
+struct no_scope_message {};
+
+using any_message = std::variant<store_message, regroup_message, regrouped_message, command_message, reply_message, held_message,
+    want_message, call_message, answer_message, no_scope_message>;
+
+namespace detail {
+
+[[nodiscard]] inline wire::writer begin(message_kind kind)
+{
+    wire::writer out;
+    out.u8(static_cast<std::uint8_t>(kind));
+    return out;
+}
+
+} // namespace detail
+
+[[nodiscard]] inline bytes encode(regroup_message const& value)
+{
+    auto out = detail::begin(message_kind::regroup);
+    out.number(value.number).number(value.dead.size());
+    for (auto const& node : value.dead)
+        out.node(node);
+    return out.take();
+}
+
+[[nodiscard]] inline bytes encode(regrouped_message const& value)
+{
+    return detail::begin(message_kind::regrouped).number(value.number).raw(value.context).take();
+}
+
+[[nodiscard]] inline bytes encode(command_message const& value)
+{
+    auto out = detail::begin(message_kind::command);
+    out.u8(static_cast<std::uint8_t>(value.kind)).number(value.number).string(value.requester).fixed64(value.requester_origin);
+    out.fixed32(static_cast<std::uint32_t>(value.level)).u8(value.hops).number(value.creation_known);
+    if (value.kind == command_kind::start || value.kind == command_kind::update)
+        encode(out, value.spec);
+    else
+        out.string(value.spec.id);
+    return out.take();
+}
+
+[[nodiscard]] inline bytes encode(reply_message const& value)
+{
+    auto out = detail::begin(message_kind::reply);
+    out.number(value.number).u8(static_cast<std::uint8_t>(value.code)).number(value.generation).number(value.version);
+    return out.number(value.holders)
+        .string(value.node)
+        .string(bytes_view{value.reason}.substr(0, limits::reason_size_max))
+        .take();
+}
+
+[[nodiscard]] inline bytes encode(held_message const& value)
+{
+    return detail::begin(message_kind::held).number(value.number).take();
+}
+
+[[nodiscard]] inline bytes encode(want_message const& value)
+{
+    return detail::begin(message_kind::want).number(value.generation).string(value.id).take();
+}
+
+[[nodiscard]] inline bytes encode(call_message const& value)
+{
+    return detail::begin(message_kind::call).number(value.number).boolean(value.cast).string(value.id).raw(value.payload).take();
+}
+
+[[nodiscard]] inline bytes encode(answer_message const& value)
+{
+    return detail::begin(message_kind::answer)
+        .number(value.number)
+        .u8(static_cast<std::uint8_t>(value.code))
+        .raw(value.payload)
+        .take();
+}
+
+[[nodiscard]] inline bytes encode(store_message const& value)
+{
+    return detail::begin(message_kind::store).raw(value.frame).take();
+}
+
+[[nodiscard]] inline bytes encode(no_scope_message const&) { return detail::begin(message_kind::no_scope).take(); }
+
+namespace detail {
+
+[[nodiscard]] inline any_message decode_regroup(wire::reader& in)
+{
+    regroup_message value;
+    value.number = in.number();
+    auto const count = in.count(limits::members_count_max, 2);
+    for (std::size_t i = 0; i < count; ++i)
+        value.dead.push_back(in.node());
+    return value;
+}
+
+[[nodiscard]] inline any_message decode_command(wire::reader& in)
+{
+    command_message value;
+    value.kind = static_cast<command_kind>(in.number(static_cast<std::uint64_t>(command_kind::update)));
+    value.number = in.number();
+    value.requester = in.string(limits::node_name_size_max);
+    value.requester_origin = in.fixed64();
+    value.level = static_cast<acknowledge>(in.fixed32());
+    value.hops = in.u8();
+    value.creation_known = in.number();
+    if (value.kind == command_kind::start || value.kind == command_kind::update)
+        value.spec = decode_spec(in);
+    else
+        value.spec.id = in.string(limits::child_id_size_max);
+    return value;
+}
+
+[[nodiscard]] inline any_message decode_reply(wire::reader& in)
+{
+    reply_message value;
+    value.number = in.number();
+    value.code = static_cast<errc>(in.u8());
+    value.generation = in.number();
+    value.version = in.number();
+    value.holders = in.number();
+    value.node = in.string(limits::node_name_size_max);
+    value.reason = in.string(limits::reason_size_max);
+    return value;
+}
+
+} // namespace detail
+
+/// Decodes what a peer sent; none when it is malformed or of a kind that this version does not know.
+[[nodiscard]] inline std::optional<any_message> decode_message(bytes_view frame)
+{
+    wire::reader in{frame};
+    any_message result;
+    switch (static_cast<message_kind>(in.u8())) {
+    case message_kind::store: result = store_message{in.remainder()}; break;
+    case message_kind::regroup: result = detail::decode_regroup(in); break;
+    case message_kind::regrouped: {
+        auto const number = in.number();
+        result = regrouped_message{number, bytes{in.remainder()}};
+        break;
+    }
+    case message_kind::command: result = detail::decode_command(in); break;
+    case message_kind::reply: result = detail::decode_reply(in); break;
+    case message_kind::held: result = held_message{in.number()}; break;
+    case message_kind::want: {
+        auto const generation = in.number();
+        result = want_message{generation, child_id{in.string(limits::child_id_size_max)}};
+        break;
+    }
+    case message_kind::call: {
+        call_message value;
+        value.number = in.number();
+        value.cast = in.boolean();
+        value.id = in.string(limits::child_id_size_max);
+        value.payload = in.remainder();
+        result = std::move(value);
+        break;
+    }
+    case message_kind::answer: {
+        answer_message value;
+        value.number = in.number();
+        value.code = static_cast<errc>(in.u8());
+        value.payload = in.remainder();
+        result = std::move(value);
+        break;
+    }
+    case message_kind::no_scope: result = no_scope_message{}; break;
+    default: return std::nullopt;
+    }
+    return in.complete() ? std::optional{std::move(result)} : std::nullopt;
+}
+
+} // namespace drover::core

@@ -1,0 +1,74 @@
+// Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#pragma once
+
+#include <drover/base/identity.hpp>
+#include <drover/core/child_table.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace drover::core {
+
+/// Does a node have a supervisor of our name?
+enum class presence : std::uint8_t { unknown, present, absent };
+
+/// One life of one node, as the core of one scope knows it.
+struct node_entry {
+    node_id id;
+    bool alive = false;
+    bool recovered = false; ///< dead, and a regroup since then: its children may be claimed
+    presence here = presence::unknown;
+    child_entry* owned = nullptr; ///< the children that it is recorded to own
+};
+
+/// Gives every life of every node a small number, and lists the children that it owns.
+class node_table {
+public:
+    node_index intern(node_id const& id)
+    {
+        auto const [at, inserted] = index_.try_emplace(id, static_cast<node_index>(nodes_.size()));
+        if (inserted)
+            nodes_.push_back(node_entry{.id = id});
+        return at->second;
+    }
+
+    [[nodiscard]] node_index find(node_id const& id) const
+    {
+        auto const found = index_.find(id);
+        return found == index_.end() ? no_node : found->second;
+    }
+
+    [[nodiscard]] node_entry& operator[](node_index index) { return nodes_[index]; }
+    [[nodiscard]] node_entry const& operator[](node_index index) const { return nodes_[index]; }
+    [[nodiscard]] node_index size() const { return static_cast<node_index>(nodes_.size()); }
+
+    /// Moves a child to the list of its owner. O(1).
+    void set_owner(child_entry& child, node_index owner)
+    {
+        if (child.owner == owner)
+            return;
+        if (child.owner != no_node) {
+            if (child.previous_owned != nullptr)
+                child.previous_owned->next_owned = child.next_owned;
+            else
+                nodes_[child.owner].owned = child.next_owned;
+            if (child.next_owned != nullptr)
+                child.next_owned->previous_owned = child.previous_owned;
+        }
+        child.owner = owner;
+        child.previous_owned = child.next_owned = nullptr;
+        if (owner == no_node)
+            return;
+        child.next_owned = nodes_[owner].owned;
+        if (child.next_owned != nullptr)
+            child.next_owned->previous_owned = &child;
+        nodes_[owner].owned = &child;
+    }
+
+private:
+    std::vector<node_entry> nodes_;
+    std::map<node_id, node_index> index_;
+};
+
+} // namespace drover::core

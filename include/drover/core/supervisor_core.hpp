@@ -1,0 +1,577 @@
+// Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#pragma once
+
+#include <drover/base/expects.hpp>
+#include <drover/core/audit.hpp>
+#include <drover/core/calls.hpp>
+#include <drover/core/census.hpp>
+#include <drover/core/commands.hpp>
+#include <drover/core/core_state.hpp>
+#include <drover/core/reconciler.hpp>
+#include <drover/core/regroup.hpp>
+#include <drover/policy/view.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace drover::core {
+
+/// The core of one scope on one node: inputs in, ordered effects out, one deadline.
+///
+/// It knows no clock, thread, socket or user code. An input takes `now` and changes state; `flush`, called when no input
+/// waits, hands what was written to the store's peers and orders the effects: sends first, so that others hear of a start
+/// before its code runs. A wake-up before the deadline changes nothing.
+template <class Placement, class StateStore>
+class supervisor_core {
+public:
+    supervisor_core(node_id self, supervisor_options options, Placement placement, StateStore store)
+        : state_{std::move(self), std::move(options), std::move(placement), std::move(store)}
+    {
+    }
+
+    // ---- life of the supervisor --------------------------------------------------------------------------------------
+
+    /// Joins the scope: `started_effect` follows once all members that are alive have told what they know.
+    void start(std::vector<std::string> types, view const& members, time_point now)
+    {
+        expects(state_.phase == phase::created, "a supervisor is started once");
+        state_.phase = phase::joining;
+        state_.types = std::move(types);
+        on_view(members, now);
+    }
+
+    /// Leaves: hands every child on, says goodbye; `stopped_effect` follows.
+    void stop(time_point now)
+    {
+        if (state_.leaving())
+            return;
+        if (state_.phase < phase::running)
+            return finish_stop();
+        state_.phase = phase::draining;
+        state_.drain_deadline = now + state_.options.drain_timeout;
+        state_.timers.set(state_.drain_deadline, drain_timer{});
+        state_.write_roster(participation::leaving);
+        ordering().fail_all(errc::shutting_down);
+        for (auto* const child : state_.children.order())
+            if (child->local || state_.owned_here(*child))
+                state_.mark(*child);
+        advance(now);
+    }
+
+    void set_types(std::vector<std::string> types, time_point now)
+    {
+        state_.types = std::move(types);
+        if (state_.phase == phase::running) {
+            state_.write_roster(participation::active);
+            start_audit();
+            advance(now);
+        }
+    }
+
+    // ---- inputs ------------------------------------------------------------------------------------------------------
+
+    void on_view(view const& members, time_point now)
+    {
+        if (state_.phase == phase::created || state_.phase == phase::stopped)
+            return;
+        auto const lost = take_view(members, now);
+        state_.roster.changed();
+        group().answer_held_back();
+        regroup_now(now);
+        for (auto const index : lost) {
+            ordering().on_node_lost(index, now);
+            calling().on_node_lost(index);
+        }
+        advance(now);
+    }
+
+    /// A connection with this node came up: what was sent without one is said again at once.
+    void on_peer_connected(node_id const& id, time_point now)
+    {
+        auto const index = state_.nodes.find(id);
+        if (state_.phase == phase::created || state_.phase == phase::stopped || index == no_node)
+            return;
+        if (state_.nodes[index].here != presence::absent)
+            state_.store.on_peer_connected(id, now);
+        group().ask_again(id.name);
+        advance(now);
+    }
+
+    void on_message(node_id const& from, bytes_view frame, time_point now)
+    {
+        if (state_.phase == phase::created || state_.phase == phase::stopped)
+            return;
+        // Records of the dead would be acted on as if their writer were gone. When it is not, the view says so soon, and what
+        // was ignored is said again.
+        auto const index = state_.nodes.find(from);
+        if (index == no_node || !state_.nodes[index].alive)
+            return;
+        auto message = decode_message(frame);
+        if (!message) {
+            ++state_.counters.messages_rejected;
+            state_.tell(event_kind::message_rejected, from.name, 0, "malformed, or of an unknown kind");
+            return;
+        }
+        note_presence(state_.nodes[index], *message);
+        std::visit([&](auto& content) { take(from, content, now); }, *message);
+        advance(now);
+    }
+
+    void on_time(time_point now)
+    {
+        if (state_.phase == phase::created || state_.phase == phase::stopped)
+            return;
+        if (state_.store.deadline() <= now) {
+            state_.store.on_time(now);
+            take_store_effects(now);
+        }
+        while (auto due = state_.timers.take_due(now))
+            std::visit([&](auto const& timer) { on_timer(timer, now); }, *due);
+        if (state_.audit_running)
+            audit(now);
+        advance(now);
+    }
+
+    void on_child_started(bytes_view id, generation_number generation, time_point now)
+    {
+        if (auto* const child = local(id, generation, local_state::starting)) {
+            working(now).on_started(*child);
+            advance(now);
+        }
+    }
+
+    void on_child_start_failed(bytes_view id, generation_number generation, std::string_view reason, time_point now)
+    {
+        if (auto* const child = local(id, generation, local_state::starting)) {
+            working(now).on_start_failed(*child, reason);
+            advance(now);
+        }
+    }
+
+    /// A running instance ended by itself.
+    void on_child_exit(
+        bytes_view id, generation_number generation, supervision::exit_kind kind, std::string_view reason, time_point now)
+    {
+        if (auto* const child = local(id, generation, local_state::running)) {
+            working(now).on_exit(*child, kind, reason);
+            advance(now);
+        }
+    }
+
+    /// The answer to a `stop_effect`.
+    void on_child_stopped(bytes_view id, generation_number generation, std::optional<saved_state> saved, time_point now)
+    {
+        if (auto* const child = local(id, generation, local_state::stopping)) {
+            working(now).on_stopped(*child, std::move(saved));
+            advance(now);
+        }
+    }
+
+    /// The child saves its state; `checkpoint_done_effect` with this number follows.
+    void on_checkpoint(bytes_view id, generation_number generation, saved_state saved, std::uint64_t number, time_point now)
+    {
+        auto* const child = state_.children.find(id);
+        if (child == nullptr || !child->local || child->local->claim.generation != generation || !state_.owned_here(*child))
+            return state_.effects.push_back(checkpoint_done_effect{number, errc::superseded});
+        if (saved.data.size() > limits::checkpoint_size_max)
+            return state_.effects.push_back(checkpoint_done_effect{number, errc::message_too_large});
+        auto const version = working(now).save(*child, std::move(saved));
+        if (version == 0)
+            return state_.effects.push_back(checkpoint_done_effect{number, errc::superseded});
+        auto const holders = state_.holders_of(state_.options.acknowledge);
+        hold what;
+        what.version = version;
+        what.what = hold::kind::checkpoint;
+        what.number = number;
+        what.id = *child->id;
+        what.generation = generation;
+        ordering().hold_until(holders, std::move(what), now);
+        ordering().on_acknowledged();
+    }
+
+    void on_call_answered(std::string const& caller, std::uint64_t number, errc code, bytes payload, time_point now)
+    {
+        calling().on_answered(caller, {number, code, std::move(payload)}, now);
+    }
+
+    // ---- commands ----------------------------------------------------------------------------------------------------
+
+    /// `command_done_effect` with the returned number follows, once.
+    std::uint64_t command(command_kind kind, child_spec spec, time_point now)
+    {
+        auto const number = state_.next_request++;
+        ordering().submit(number, kind, std::move(spec), now);
+        advance(now);
+        return number;
+    }
+
+    /// `call_done_effect` with the returned number follows, once; for a cast too, when it was given to an instance.
+    std::uint64_t call(child_id id, bytes payload, bool cast, time_point now)
+    {
+        auto const number = state_.next_request++;
+        calling().submit(number, cast, std::move(id), std::move(payload), now);
+        return number;
+    }
+
+    // ---- effects -----------------------------------------------------------------------------------------------------
+
+    /// Pushes what was written, and orders what is to be done. Call when no input waits.
+    void flush(time_point now)
+    {
+        if (state_.phase == phase::created)
+            return;
+        state_.store.flush(now);
+        take_store_effects(now);
+        if (!state_.holds.empty())
+            ordering().on_acknowledged();
+        state_.effects.insert(state_.effects.end(), std::make_move_iterator(state_.effects_after_sends.begin()),
+            std::make_move_iterator(state_.effects_after_sends.end()));
+        state_.effects_after_sends.clear();
+    }
+
+    /// What is to be done, in order; the caller takes it.
+    [[nodiscard]] std::vector<effect>& effects() { return state_.effects; }
+
+    [[nodiscard]] time_point deadline() const
+    {
+        if (state_.phase == phase::created || state_.phase == phase::stopped)
+            return never;
+        if (state_.audit_running)
+            return time_point::min(); // as soon as there is nothing else
+        return std::min(state_.timers.deadline(), state_.store.deadline());
+    }
+
+    // ---- reads -------------------------------------------------------------------------------------------------------
+
+    [[nodiscard]] std::optional<child_ref> find(bytes_view id) const
+    {
+        auto const* const child = state_.children.find(id);
+        if (child == nullptr || !child->present || !child->owned || !child->wanted_running())
+            return std::nullopt;
+        return child_ref{*child->id, state_.nodes[child->owner].id.name, child->generation};
+    }
+
+    [[nodiscard]] std::optional<child_spec> spec_of(bytes_view id) const
+    {
+        auto record = state_.spec_of(id);
+        return record ? std::optional{std::move(record->spec)} : std::nullopt;
+    }
+
+    /// Sorted by id. O(children log children).
+    [[nodiscard]] std::vector<child_info> which_children(bool only_local) const
+    {
+        std::vector<child_entry const*> listed;
+        for (auto const* const child : state_.children.order())
+            if (only_local ? child->has_instance() : child->present)
+                listed.push_back(child);
+        std::sort(listed.begin(), listed.end(), [](auto const* left, auto const* right) { return *left->id < *right->id; });
+        std::vector<child_info> result;
+        result.reserve(listed.size());
+        for (auto const* const child : listed)
+            result.push_back(info_of(state_, *child));
+        return result;
+    }
+
+    [[nodiscard]] child_counts count_children() const
+    {
+        child_counts counts;
+        for (auto const* const child : state_.children.order()) {
+            counts.local += child->has_instance() ? 1U : 0U;
+            if (!child->present)
+                continue;
+            ++counts.specs;
+            ++counts.workers;
+            auto const active = child->wanted_running() && child->owned;
+            counts.active += active && child->status == owner_status::active ? 1U : 0U;
+            counts.parked += active && child->status == owner_status::parked ? 1U : 0U;
+        }
+        return counts;
+    }
+
+    [[nodiscard]] std::string explain(bytes_view id) { return core::explain(state_, id); }
+    [[nodiscard]] drover::counters const& counters() const { return state_.counters; }
+    [[nodiscard]] core::phase current_phase() const { return state_.phase; }
+    [[nodiscard]] supervisor_options const& options() const { return state_.options; }
+    [[nodiscard]] StateStore const& store() const { return state_.store; }
+    void want_events(bool wanted) { state_.events_wanted = wanted; }
+
+private:
+    using state_type = core_state<Placement, StateStore>;
+    using ordering_type = commands<state_type>;
+
+    [[nodiscard]] ordering_type ordering() { return ordering_type{state_}; }
+    [[nodiscard]] calls<state_type> calling() { return calls<state_type>{state_}; }
+    [[nodiscard]] core::audit<state_type> auditing() { return core::audit<state_type>{state_}; }
+    [[nodiscard]] regroup<state_type> group() { return regroup<state_type>{state_}; }
+    [[nodiscard]] reconciler<state_type, ordering_type> working(time_point now) { return {state_, ordering(), now}; }
+
+    [[nodiscard]] child_entry* local(bytes_view id, generation_number generation, local_state wanted)
+    {
+        auto* const child = state_.children.find(id);
+        if (child == nullptr || !child->local || child->local->state != wanted || child->local->claim.generation != generation)
+            return nullptr;
+        return child;
+    }
+
+    // Everything that an input may have set off.
+    void advance(time_point now)
+    {
+        working(now).run();
+        take_store_effects(now);
+        while (group().complete())
+            on_regrouped(now);
+        if (std::exchange(state_.regroup_wanted, false) && state_.regrouped)
+            regroup_now(now);
+        if (state_.leaving())
+            advance_leaving(now);
+    }
+
+    // ---- view and regroup --------------------------------------------------------------------------------------------
+
+    std::vector<node_index> take_view(view const& members, time_point now)
+    {
+        std::vector<node_index> lost;
+        for (auto const& member : members.members)
+            if (member.state == member_state::alive)
+                state_.nodes.intern(member.id);
+        for (node_index index = 0; index < state_.nodes.size(); ++index) {
+            if (index == state_.own)
+                continue;
+            auto const alive = members.alive(state_.nodes[index].id);
+            if (alive == state_.nodes[index].alive)
+                continue;
+            if (alive)
+                on_node_up(index, now);
+            else
+                on_node_lost(index, members, lost, now);
+        }
+        return lost;
+    }
+
+    void on_node_up(node_index index, time_point now)
+    {
+        auto& node = state_.nodes[index];
+        node.alive = true;
+        node.recovered = false;
+        node.here = presence::unknown;
+        state_.store.on_peer_up(node.id, now);
+        state_.tell(event_kind::member_joined, node.id.name);
+    }
+
+    void on_node_lost(node_index index, view const& members, std::vector<node_index>& lost, time_point now)
+    {
+        auto& node = state_.nodes[index];
+        node.alive = false;
+        node.recovered = false;
+        lost.push_back(index);
+        state_.store.on_peer_down(node.id, now);
+        auto const* const seen = members.find(node.id.name);
+        auto const left = seen != nullptr && seen->id == node.id && seen->state == member_state::left;
+        state_.tell(left ? event_kind::member_left : event_kind::member_died, node.id.name);
+    }
+
+    // Whoever talks to this scope takes part in it.
+    void note_presence(node_entry& node, any_message const& content)
+    {
+        if (std::holds_alternative<no_scope_message>(content)) {
+            node.here = presence::absent;
+            group().on_absent(node.id.name);
+        } else if (node.here != presence::present) {
+            node.here = presence::present;
+        }
+    }
+
+    // What was written goes out before the question: who answers has seen it.
+    void regroup_now(time_point now)
+    {
+        state_.store.flush(now);
+        take_store_effects(now);
+        group().begin(now);
+    }
+
+    void on_regrouped(time_point now)
+    {
+        auto const joined = state_.phase == phase::joining;
+        if (joined && !std::exchange(state_.announced, true)) {
+            // We are level. Before we take anything over, all must know that we take part: otherwise two would be placed.
+            state_.write_roster(participation::active);
+            return regroup_now(now);
+        }
+        state_.regrouped = true;
+        if (joined)
+            state_.phase = phase::running;
+        for (node_index index = 0; index < state_.nodes.size(); ++index) {
+            auto& node = state_.nodes[index];
+            if (!node.alive && !std::exchange(node.recovered, true))
+                for (auto* child = node.owned; child != nullptr; child = child->next_owned)
+                    state_.mark(*child);
+        }
+        state_.quorate = state_.members_alive_count() >= state_.roster.members_count() / 2 + 1;
+        state_.tell(event_kind::regrouped, state_.self.name, 0,
+            state_.quorate ? "a majority is together" : "only a minority is together");
+        if (joined) {
+            state_.tell(event_kind::supervisor_started, state_.options.name);
+            state_.effects_after_sends.push_back(started_effect{});
+        }
+        start_audit();
+        working(now).run();
+    }
+
+    // ---- messages ----------------------------------------------------------------------------------------------------
+
+    void take(node_id const& from, store_message const& content, time_point now)
+    {
+        state_.store.on_message(from, content.frame, now);
+        take_store_effects(now);
+    }
+
+    void take(node_id const& from, regroup_message& content, time_point) { group().on_asked(from, std::move(content)); }
+    void take(node_id const& from, regrouped_message& content, time_point) { group().on_told(from, std::move(content)); }
+    void take(node_id const&, command_message& content, time_point now) { ordering().on_command(std::move(content), now); }
+    void take(node_id const& from, reply_message const& content, time_point) { ordering().on_reply(from, content); }
+    void take(node_id const&, held_message const& content, time_point) { ordering().on_held(content.number); }
+    void take(node_id const& from, call_message& content, time_point now) { calling().on_call(from, std::move(content), now); }
+    void take(node_id const&, answer_message& content, time_point now) { calling().on_answer(std::move(content), now); }
+    void take(node_id const& from, no_scope_message const&, time_point now) { state_.store.on_peer_down(from, now); }
+
+    void take(node_id const& from, want_message const& content, time_point now)
+    {
+        auto* const child = state_.children.find(content.id);
+        if (child != nullptr && child->owned && child->generation == content.generation)
+            working(now).on_want(*child, state_.nodes.intern(from));
+    }
+
+    // ---- store -------------------------------------------------------------------------------------------------------
+
+    void take_store_effects(time_point now)
+    {
+        auto& effects = state_.store.effects();
+        for (auto& message : std::exchange(effects.sends, {}))
+            state_.effects.push_back(send_effect{std::move(message.to), std::move(message.frame), true});
+        auto const changes = std::exchange(effects.changes, {});
+        for (auto const& change : changes)
+            on_record_changed(change.table, change.key, now);
+        if (!changes.empty() || effects.acknowledgement_changed) {
+            group().on_store_changed();
+            ordering().on_store_changed();
+        }
+        if (std::exchange(effects.acknowledgement_changed, false))
+            ordering().on_acknowledged();
+        if (!changes.empty())
+            working(now).run();
+    }
+
+    void on_record_changed(record_table table, bytes_view key, time_point now)
+    {
+        if (table == record_table::roster)
+            return on_roster_changed(key);
+        if (table != record_table::spec && table != record_table::owner)
+            return;
+        auto& child = state_.children.get(key);
+        if (table == record_table::owner)
+            state_.read_owner(child);
+        else
+            take_spec(child, now);
+        state_.mark(child);
+    }
+
+    void take_spec(child_entry& child, time_point now)
+    {
+        auto const before = child.request;
+        state_.read_spec(child);
+        if (!child.present || !child.local || child.request == before)
+            return;
+        if (auto const record = state_.spec_of(*child.id);
+            record && launched_spec::digest_of(record->spec) != child.local->spec.digest)
+            working(now).stop(child, stop_cause::replace); // updated on another node while it runs here
+    }
+
+    void on_roster_changed(bytes_view name)
+    {
+        auto const found = state_.store.find(record_table::roster, name);
+        auto record = found ? decode_roster_record(found->value) : std::nullopt;
+        if (!record || name == state_.self.name)
+            return;
+        state_.nodes.intern({std::string{name}, record->incarnation});
+        state_.roster.set(name, std::move(*record));
+        state_.members_changed();
+        start_audit();
+    }
+
+    // ---- timers ------------------------------------------------------------------------------------------------------
+
+    void on_timer(child_timer const& timer, time_point now)
+    {
+        auto* const child = state_.children.find(timer.id);
+        if (child == nullptr)
+            return;
+        if (timer.what == child_timer::kind::unpark)
+            return working(now).on_unpark(*child, timer.generation);
+        if (timer.what == child_timer::kind::settle)
+            return working(now).settle_provisional(*child, timer.generation);
+        child->want_sent = false;
+        state_.mark(*child);
+    }
+
+    void on_timer(commands_timer const&, time_point now) { ordering().on_timer(now); }
+    void on_timer(calls_timer const&, time_point now) { calling().on_timer(now); }
+    void on_timer(hold_timer const&, time_point now) { ordering().on_hold_timer(now); }
+    void on_timer(regroup_timer const& timer, time_point now) { group().on_timer(timer.number, now); }
+
+    void on_timer(audit_timer const&, time_point)
+    {
+        state_.audit_timer_set = false;
+        start_audit();
+    }
+
+    void on_timer(drain_timer const&, time_point)
+    {
+        if (state_.phase == phase::draining || state_.phase == phase::saying_goodbye)
+            finish_stop();
+    }
+
+    // ---- audit -------------------------------------------------------------------------------------------------------
+
+    void start_audit() { auditing().start(); }
+
+    void audit(time_point now)
+    {
+        for (auto* const child : auditing().look(now))
+            working(now).settle_provisional_later(*child);
+    }
+
+    // ---- leaving -----------------------------------------------------------------------------------------------------
+
+    void advance_leaving(time_point now)
+    {
+        if (state_.phase == phase::draining && state_.instances_count == 0) {
+            state_.phase = phase::saying_goodbye;
+            state_.write_roster(participation::left);
+            state_.goodbye_version = state_.store.version();
+            state_.store.flush(now);
+            take_store_effects(now);
+        }
+        if (state_.phase == phase::saying_goodbye && state_.store.held_by(state_.members_alive_count()) >= state_.goodbye_version)
+            finish_stop();
+    }
+
+    void finish_stop()
+    {
+        ordering().fail_all(errc::shutting_down);
+        calling().fail_all(errc::shutting_down);
+        state_.phase = phase::stopped;
+        state_.tell(event_kind::supervisor_stopped, state_.options.name);
+        state_.effects_after_sends.push_back(stopped_effect{});
+        state_.effects.insert(state_.effects.end(), std::make_move_iterator(state_.effects_after_sends.begin()),
+            std::make_move_iterator(state_.effects_after_sends.end()));
+        state_.effects_after_sends.clear();
+    }
+
+    state_type state_;
+};
+
+} // namespace drover::core

@@ -1,0 +1,7 @@
+// Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#pragma once
+
+/// The library, without a transport: add `drover/simulation.hpp` or `drover/net.hpp`.
+
+#include <drover/distributed_supervisor.hpp>
+#include <drover/node.hpp>
