@@ -252,7 +252,7 @@ TEST_CASE("only members that are alive, stay, and are of this life are eligible"
     }
 }
 
-TEST_CASE("candidates are sorted by name, and a table is built once for each set of them", "[core][roster]")
+TEST_CASE("candidates are sorted by name, and a table is built once for each set of them, while it lasts", "[core][roster]")
 {
     roster_fixture fixture;
     for (int i = 0; i < 3; ++i) {
@@ -263,7 +263,12 @@ TEST_CASE("candidates are sorted by name, and a table is built once for each set
     (void)fixture.eligible("third");
     (void)fixture.eligible("fourth"); // the same candidates
     CHECK(*fixture.placement.built == std::vector<std::vector<std::string>>{{"n1", "n2"}, {"n2", "n3"}, {"n4"}});
-    (void)fixture.eligible("both"); // somebody came: anew
+    (void)fixture.eligible("both");                                               // somebody came, but not for these
+    fixture.members.set("n2", {1, participation::active, 41, {"both", "other"}}); // nothing that placement sees
+    (void)fixture.eligible("both");
+    CHECK(fixture.placement.built->size() == 3);
+    fixture.members.set("n2", {1, participation::active, 41, {"both", "other"}, 2});
+    (void)fixture.eligible("both");
     CHECK(fixture.placement.built->size() == 4);
 }
 

@@ -319,6 +319,7 @@ struct core_state {
         roster_record record;
         record.incarnation = self.incarnation;
         record.part = part;
+        record.weight = options.weight;
         record.types = types;
         record.generations_before = present == nullptr ? 0 : present->generations_before;
         write_roster(std::move(record));

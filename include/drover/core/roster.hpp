@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,7 +19,7 @@
 namespace drover::core {
 
 /// Who takes part in the scope, with what types, and whom placement names for a child: the roster of records, read against
-/// who is alive. Placement tables are built when first asked for after a change, one for each set of candidates.
+/// who is alive. Placement tables are brought up to date when first asked for after a change, one for each set of candidates.
 template <class Placement>
 class roster {
 public:
@@ -25,12 +27,11 @@ public:
 
     void set(std::string_view name, roster_record record)
     {
-        auto const found = records_.find(name);
-        if (found != records_.end())
-            found->second = std::move(record);
-        else
-            records_.emplace(std::string{name}, std::move(record));
-        changed();
+        auto const [at, inserted] = records_.try_emplace(std::string{name});
+        auto const same = !inserted && record.same_part(at->second);
+        at->second = std::move(record);
+        if (!same)
+            changed();
     }
 
     [[nodiscard]] roster_record const* find(std::string_view name) const
@@ -39,10 +40,10 @@ public:
         return found == records_.end() ? nullptr : &found->second;
     }
 
-    /// Somebody came, went, or changed: tables are built anew.
+    /// Somebody came, went, or changed: who is a candidate is looked up again.
     void changed()
     {
-        tables_by_type_.clear();
+        ++epoch_;
         tables_.clear();
     }
 
@@ -101,7 +102,20 @@ public:
 private:
     struct placement_table {
         std::vector<node_index> nodes;
+        std::vector<candidate> candidates; ///< the same nodes; their names live in `records_`
         typename Placement::table_type lookup;
+
+        [[nodiscard]] bool same_candidates(placement_table const& other) const
+        {
+            return nodes == other.nodes
+                && std::equal(candidates.begin(), candidates.end(), other.candidates.begin(), other.candidates.end(),
+                    [](candidate const& a, candidate const& b) { return a.weight == b.weight; });
+        }
+    };
+
+    struct type_entry {
+        std::shared_ptr<placement_table const> table;
+        std::uint64_t epoch = 0; ///< in which the table was found to be right
     };
 
     static bool has_type(roster_record const& record, std::string_view type)
@@ -111,40 +125,53 @@ private:
 
     placement_table const& table_of(std::uint32_t type, node_table const& nodes)
     {
-        if (type < tables_by_type_.size() && tables_by_type_[type] != nullptr)
-            return *tables_by_type_[type];
-        if (tables_by_type_.size() <= type)
-            tables_by_type_.resize(type + 1, nullptr);
-        return *(tables_by_type_[type] = &build(type, nodes));
+        if (by_type_.size() <= type)
+            by_type_.resize(type + 1);
+        auto& entry = by_type_[type];
+        if (entry.epoch != epoch_) {
+            entry.table = current_table(type, nodes, std::move(entry.table));
+            entry.epoch = epoch_;
+        }
+        return *entry.table;
     }
 
-    placement_table const& build(std::uint32_t type, node_table const& nodes)
+    // Types that the same nodes have share a table; and it stays as long as the candidates do.
+    std::shared_ptr<placement_table const> current_table(
+        std::uint32_t type, node_table const& nodes, std::shared_ptr<placement_table const> last)
     {
-        std::vector<node_index> eligible;
-        std::vector<candidate> candidates; // sorted by name, because the records are
-        for (auto const& [name, record] : records_) {
+        auto wanted = candidates_for(type, nodes);
+        auto& shared = tables_[wanted.nodes];
+        if (!shared && last && last->same_candidates(wanted))
+            shared = std::move(last);
+        if (!shared) {
+            if (!wanted.candidates.empty())
+                wanted.lookup = placement_.build(wanted.candidates);
+            shared = std::make_shared<placement_table const>(std::move(wanted));
+        }
+        return shared;
+    }
+
+    [[nodiscard]] placement_table candidates_for(std::uint32_t type, node_table const& nodes) const
+    {
+        placement_table result;
+        for (auto const& [name, record] : records_) { // sorted by name
             auto const index = nodes.find({name, record.incarnation});
             if (record.part != participation::active || index == no_node || !nodes[index].alive
                 || !has_type(record, type_name(type)))
                 continue;
-            eligible.push_back(index);
-            candidates.push_back({name});
+            result.nodes.push_back(index);
+            result.candidates.push_back({name, record.weight});
         }
-        auto const [at, inserted] = tables_.try_emplace(eligible);
-        if (inserted) {
-            at->second.nodes = std::move(eligible);
-            if (!candidates.empty())
-                at->second.lookup = placement_.build(candidates);
-        }
-        return at->second;
+        return result;
     }
 
     Placement placement_;
     std::map<std::string, roster_record, std::less<>> records_;
     std::map<std::string, std::uint32_t, std::less<>> types_;
     std::vector<std::string> type_names_;
-    std::map<std::vector<node_index>, placement_table> tables_;
-    std::vector<placement_table const*> tables_by_type_;
+    std::uint64_t epoch_ = 1; ///< counts the changes of who takes part
+    std::vector<type_entry> by_type_;
+    std::map<std::vector<node_index>, std::shared_ptr<placement_table const>> tables_; ///< of this epoch
 };
 
 } // namespace drover::core
