@@ -19,6 +19,8 @@ struct node_entry {
     bool alive = false;
     bool recovered = false; ///< dead, and a regroup since then: its children may be claimed
     presence here = presence::unknown;
+    std::uint32_t load = 0;       ///< how many of these should run
+    std::uint32_t coming = 0;     ///< more are on their way to it, by what this node asked
     child_entry* owned = nullptr; ///< the children that it is recorded to own
 };
 
@@ -43,11 +45,21 @@ public:
     [[nodiscard]] node_entry const& operator[](node_index index) const { return nodes_[index]; }
     [[nodiscard]] node_index size() const { return static_cast<node_index>(nodes_.size()); }
 
-    /// Moves a child to the list of its owner. O(1).
+    /// A child counts as load of its owner, or not any more. Pre: it counts only while it has an owner. O(1).
+    void set_counted(child_entry& child, bool counted)
+    {
+        if (child.counted == counted)
+            return;
+        child.counted = counted;
+        nodes_[child.owner].load += counted ? 1U : ~0U;
+    }
+
+    /// Moves a child to the list of its owner; it does not count as load until it is said to. O(1).
     void set_owner(child_entry& child, node_index owner)
     {
         if (child.owner == owner)
             return;
+        set_counted(child, false);
         if (child.owner != no_node) {
             if (child.previous_owned != nullptr)
                 child.previous_owned->next_owned = child.next_owned;

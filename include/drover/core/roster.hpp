@@ -67,6 +67,38 @@ public:
         return table.nodes.empty() ? no_node : table.nodes[table.lookup.place(key)];
     }
 
+    /// The node that should run a child by what each carries now, or `no_node`. `owner` carries it already, if it is a candidate;
+    /// O(candidates).
+    [[nodiscard]] node_index place_by_load(std::uint32_t type, std::uint64_t key, node_table const& nodes, node_index owner,
+        std::uint32_t counted_twice) requires load_placement<Placement>
+    {
+        auto const& table = table_of(type, nodes);
+        if (table.nodes.empty())
+            return no_node;
+        return table.nodes[table.lookup.place(key, loads_of(table, nodes, owner, counted_twice))];
+    }
+
+    /// By load: a child that `owner` carries may stay there.
+    [[nodiscard]] bool has_room(std::uint32_t type, node_table const& nodes, node_index owner,
+        std::uint32_t counted_twice) requires load_placement<Placement>
+    {
+        auto const& table = table_of(type, nodes);
+        auto const at = std::find(table.nodes.begin(), table.nodes.end(), owner);
+        return at != table.nodes.end()
+            && table.lookup.has_room(
+                static_cast<std::size_t>(at - table.nodes.begin()), loads_of(table, nodes, owner, counted_twice));
+    }
+
+    /// The node may be given children of this type.
+    [[nodiscard]] bool is_candidate(std::uint32_t type, node_index node, node_table const& nodes)
+    {
+        auto const& eligible = table_of(type, nodes).nodes;
+        return std::find(eligible.begin(), eligible.end(), node) != eligible.end();
+    }
+
+    /// Grows with every change of who takes part.
+    [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
+
     /// Some member, dead or alive, has the type.
     [[nodiscard]] bool knows_type(std::uint32_t type) const
     {
@@ -151,6 +183,19 @@ private:
         return shared;
     }
 
+    // The child that `owner` carries is not counted.
+    [[nodiscard]] candidate_loads loads_of(
+        placement_table const& table, node_table const& nodes, node_index owner, std::uint32_t counted_twice)
+    {
+        loads_.clear();
+        std::uint64_t total = 0;
+        for (auto const index : table.nodes) {
+            loads_.push_back(nodes[index].load + nodes[index].coming - (index == owner ? 1U : 0U));
+            total += loads_.back();
+        }
+        return {loads_, total - std::min<std::uint64_t>(total, counted_twice)};
+    }
+
     [[nodiscard]] placement_table candidates_for(std::uint32_t type, node_table const& nodes) const
     {
         placement_table result;
@@ -172,6 +217,7 @@ private:
     std::uint64_t epoch_ = 1; ///< counts the changes of who takes part
     std::vector<type_entry> by_type_;
     std::map<std::vector<node_index>, std::shared_ptr<placement_table const>> tables_; ///< of this epoch
+    std::vector<std::uint32_t> loads_;                                                 ///< of the candidates, while one is chosen
 };
 
 } // namespace drover::core

@@ -513,7 +513,7 @@ private:
             return working(now).on_unpark(*child, timer.generation);
         if (timer.what == child_timer::kind::settle)
             return working(now).settle_provisional(*child, timer.generation);
-        child->want_sent = false;
+        state_.end_want(*child);
         state_.mark(*child);
     }
 
@@ -525,6 +525,7 @@ private:
     void on_timer(audit_timer const&, time_point)
     {
         state_.audit_timer_set = false;
+        state_.relieving = std::exchange(state_.relieved_epoch, state_.roster.epoch()) == state_.roster.epoch();
         start_audit();
     }
 

@@ -24,6 +24,9 @@ struct placement_capabilities {
     bool agreed = false;        ///< a function of the candidates alone: equal views give equal answers, without talk
     bool minimal_moves = false; ///< a candidate that comes or goes moves only its own share
     bool voters = false;        ///< a majority of voters grants ownership
+    /// The answer depends on what each candidate carries: one node decides, its decision is recorded, and it sticks until the
+    /// candidates change. Such a placement is not `agreed`.
+    bool by_load = false;
 };
 
 /// What a StateStore can promise.
@@ -32,6 +35,7 @@ struct store_capabilities {
     bool durable = false;      ///< what was acknowledged survives the loss of every process
     bool linearizable = false; ///< writes are conditional and totally ordered: the store can grant ownership
     bool ordered = false;      ///< concurrent writes have one winner on every node
+    bool standalone = false;   ///< the user's word (`standalone<StateStore>`) that what it holds may be lost with its node
 };
 
 /// Who grants ownership of a child.
@@ -53,6 +57,19 @@ template <class Placement, class StateStore>
 inline constexpr authority authority_of = Placement::capabilities.voters ? authority::voters
     : StateStore::capabilities.linearizable                              ? authority::store
                                                                          : authority::none;
+
+/// Opts out of replication, by name: a supervisor takes a StateStore that is not `replicated` only in this wrapper, because
+/// each node then knows its own children only, and they are lost with it.
+template <class StateStore>
+struct standalone : StateStore {
+    using StateStore::StateStore;
+
+    static constexpr store_capabilities capabilities = [] {
+        auto result = store_capabilities{StateStore::capabilities};
+        result.standalone = true;
+        return result;
+    }();
+};
 
 /// What follows for the number of instances.
 template <class Placement, class StateStore>
