@@ -6,6 +6,7 @@
 #include <drover/policy/placement.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -177,10 +178,23 @@ private:
             shared = std::move(last);
         if (!shared) {
             if (!wanted.candidates.empty())
-                wanted.lookup = placement_.build(wanted.candidates);
+                wanted.lookup = lookup_for(wanted.candidates, last.get());
             shared = std::make_shared<placement_table const>(std::move(wanted));
         }
         return shared;
+    }
+
+    [[nodiscard]] typename Placement::table_type lookup_for(
+        std::vector<candidate> const& wanted, placement_table const* last) const
+    {
+        if constexpr (updatable_placement<Placement> && std::copyable<typename Placement::table_type>) {
+            if (last != nullptr && !last->candidates.empty()) {
+                auto lookup = last->lookup;
+                placement_.update(lookup, last->candidates, wanted);
+                return lookup;
+            }
+        }
+        return placement_.build(wanted);
     }
 
     // The child that `owner` carries is not counted.

@@ -1,6 +1,7 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
 #pragma once
 
+#include <drover/base/limits.hpp>
 #include <drover/policy/capabilities.hpp>
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace drover {
 /// A node that may run children.
 struct candidate {
     /// A heavier candidate counts as one of this weight.
-    static constexpr std::uint32_t weight_max = 1'000;
+    static constexpr std::uint32_t weight_max = limits::node_weight_max;
 
     std::string_view name;
     std::uint32_t weight = 1; ///< its share, in proportion to the others'; at least 1
