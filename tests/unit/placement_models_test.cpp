@@ -298,6 +298,9 @@ TEST_CASE("the checks notice what is broken", "[placement][models]")
 
 TEST_CASE("the broken ones are sound otherwise", "[placement][models]")
 {
+    STATIC_REQUIRE(drover::placement<modulo> && drover::placement<by_address> && drover::placement<draws_times_weight>);
+    STATIC_REQUIRE(drover::placement<poor_mixing> && drover::updatable_placement<counts_candidates>);
+    STATIC_REQUIRE(drover::ranked_placement<asks_once>);
     CHECK(changed_by_restart(modulo{}) == 0);
     CHECK(changed_by_order(draws_times_weight{}) == 0);
     CHECK(strange_moves(draws_times_weight{}, 1) == 0);
