@@ -256,6 +256,33 @@ TEMPLATE_TEST_CASE("shares are in proportion to weights", "[placement][models]",
     CHECK(shares_out_of_bounds(TestType{}, extremes, relative_variance<TestType>, 100'000) == 0);
 }
 
+TEMPLATE_TEST_CASE("of names with one hash the smallest has everything", "[placement][models]", ring, uniform)
+{
+    auto const names = colliding_names(3);
+    REQUIRE(drover::hash64(names[0]) == drover::hash64(names[1]));
+    REQUIRE(drover::hash64(names[0]) == drover::hash64(names[2]));
+    std::vector<candidate> const sorted{{"other", 100}, {names[0]}, {names[1]}, {names[2]}};
+    std::vector<candidate> const permuted{sorted[3], sorted[1], sorted[0], sorted[2]};
+    std::vector<candidate> const without{sorted[0], sorted[2], sorted[3]};
+    auto const all_answers = answers(TestType{}, sorted, 5'000);
+    auto const count_of = [](auto const& given, std::string const& name) { return std::count(given.begin(), given.end(), name); };
+    CHECK(count_of(all_answers, names[0]) > 0);
+    CHECK(count_of(all_answers, names[1]) == 0);
+    CHECK(count_of(all_answers, names[2]) == 0);
+    CHECK(differences(all_answers, answers(TestType{}, permuted, 5'000)) == 0);
+    auto const answers_without = answers(TestType{}, without, 5'000);
+    CHECK(count_of(answers_without, names[1]) == count_of(all_answers, names[0]));
+    CHECK(count_of(answers_without, names[2]) == 0);
+
+    // Two of them come and go at once.
+    std::vector<candidate> const one{sorted[0], sorted[2]};
+    auto table = TestType{}.build(one);
+    TestType{}.update(table, one, sorted);
+    CHECK(table == TestType{}.build(sorted));
+    TestType{}.update(table, sorted, one);
+    CHECK(table == TestType{}.build(one));
+}
+
 TEMPLATE_TEST_CASE("one that joins ten takes an eleventh", "[placement][models]", ring, uniform)
 {
     auto const moved = moved_by_joining_ten(TestType{});

@@ -50,6 +50,16 @@ inline std::uint64_t even_key(std::uint64_t i) { return i * 0x9e3779b97f4a7c15UL
 /// Key `i` of a sequence without any order.
 inline std::uint64_t random_key(std::uint64_t i) { return drover::mix64(i + 0x9e3779b97f4a7c15ULL); }
 
+/// Names whose hashes are equal: XXH3 multiplies the first two words of so long a name, each mixed with a constant, and where the
+/// first word is the constant the product is 0 whatever the second. Sorted.
+inline std::vector<std::string> colliding_names(std::size_t count)
+{
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < count; ++i)
+        names.push_back("\xb8\xfe\x6c\x39\x23\xa4\x4b\xbe" + std::to_string(10'000'000 + i) + "0123456789abcdef");
+    return names;
+}
+
 /// The name that each of the first keys gets.
 template <class P>
 std::vector<std::string_view> answers(P const& placement, std::vector<candidate> const& candidates, std::size_t keys_count)

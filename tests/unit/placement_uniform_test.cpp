@@ -190,6 +190,19 @@ TEST_CASE("who draws the largest number wins, whatever it weighs", "[placement][
     }
 }
 
+TEST_CASE("between equal draws the heavier one wins", "[placement][uniform]")
+{
+    auto const names = colliding_names(2);
+    for (std::size_t heavy = 0; heavy < 2; ++heavy) {
+        std::vector<candidate> candidates{{names[0]}, {names[1]}};
+        candidates[heavy].weight = 2;
+        auto const table = uniform{}.build(candidates);
+        auto const name_hash = drover::hash64(names[0]);
+        for (std::uint64_t const wanted : {draw_most, draw_most - 1, std::uint64_t{1} << 63, std::uint64_t{0}})
+            CHECK(table.place(key_of_draw(name_hash, wanted)) == heavy);
+    }
+}
+
 TEST_CASE("shares vary no more than chance does", "[placement][uniform]")
 {
     // Chi-square, five standard deviations: keys that are drawn from 1,000 shares that are the same would fail once in millions.
