@@ -236,7 +236,8 @@ public:
         }
         for (auto const end = run_.now + span; run_.now < end && !stopped_ && !judge_.in_order();)
             run(std::chrono::milliseconds{50});
-        judge_.at_end();
+        if (!stopped_)
+            judge_.at_end();
     }
 
     /// Who is level repeats itself a few times a second at most.
@@ -307,7 +308,9 @@ private:
             turn(index, input::other, [&](store_type& store) { store.on_time(run_.now); });
             auto const moved = run_.check(store_law::deadline, at(index).store().deadline() > run_.now, at(index).id.name,
                 " was woken at its deadline, and still wants to be woken then");
-            if (++wakeups_count_ > wakeups_count_max || !moved)
+            if (!moved)
+                stopped_ = true;
+            else if (++wakeups_count_ > wakeups_count_max)
                 stop("wakes up without end");
         }
     }
