@@ -411,7 +411,7 @@ private:
         }
         tell_context(state, false);
         confirm_all();
-        if (map_.context().includes(state.known))
+        if (state.answered && map_.context().includes(state.known)) // before it answers, we know not what it has
             brought_level(state);
     }
 
