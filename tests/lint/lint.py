@@ -34,7 +34,8 @@ LAYERS = {
     "simulation": ["std", *PURE, "error_code", "node_options", "child", "shells", "asio"],
     "coroutine": ["std", *PURE, "error_code", "child", "asio"],
     "net": ["std", *PURE, "error_code", "node_options", "child", "shells", "asio", "beast"],
-    "umbrellas": ["std", *PURE, "error_code", "node_options", "child", "shells", "simulation", "coroutine", "net"],
+    "conformance": ["std", *PURE, "error_code", "node_options", "child", "shells", "simulation"],
+    "umbrellas": ["std", *PURE, "error_code", "node_options", "child", "shells", "simulation", "coroutine", "net", "conformance"],
 }
 
 TOP_LEVEL = {
@@ -48,6 +49,7 @@ TOP_LEVEL = {
     "simulation.hpp": "umbrellas",
     "net.hpp": "umbrellas",
     "coroutine.hpp": "umbrellas",
+    "conformance.hpp": "umbrellas",
 }
 
 EXTERNAL = {
@@ -196,7 +198,7 @@ def lint(root):
             header = relative.relative_to("include/drover")
             breaches += [*check_layers(header, code), *check_purity(header, code)]
         yield from ((relative, *breach) for breach in breaches)
-    texts = [*files_of(root, TEXT_FOLDERS, None), *sorted(path for path in root.glob("*") if path.is_file())]
+    texts = [*files_of(root, TEXT_FOLDERS, None), *sorted(path for path in root.glob("*") if path.is_file() and path.name != ".git")]
     for path in texts:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
@@ -236,6 +238,9 @@ PLANTED = [
         ("net", "#include <drover/simulation/world.hpp>", "net must not include"),
         ("net", "#include <boost/json.hpp>", "net must not include <boost/json.hpp>"),
         ("net", '#include "tcp.hpp"', "not in quotes"),
+        ("conformance", "#include <drover/net/tcp.hpp>", "conformance must not include"),
+        ("conformance", "#include <boost/asio.hpp>", "conformance must not include <boost/asio.hpp>"),
+        ("simulation", "#include <drover/conformance/report.hpp>", "simulation must not include"),
         ("core", "auto t = std::chrono::steady_clock::now();", "no clock"),
         ("core", "std::thread worker;", "no threads"),
         ("core", "#include <thread>", "no threads"),
