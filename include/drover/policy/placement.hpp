@@ -71,8 +71,8 @@ concept ranked_placement = placement<P>
        };
 
 /// A placement that looks at loads. `place(key)` is then the child's home: the node that decides where the child goes, the same
-/// in every equal view; `place(key, loads)` is its decision. `has_room(index, loads)`: that candidate may be given one child more.
-/// Pre: `loads` has a figure for each candidate.
+/// in every equal view; `place(key, loads)` is its decision. `has_room(index, loads)`: that candidate may be given one child
+/// more. Pre: `loads` has a figure for each candidate.
 template <class P>
 concept load_placement = placement<P> && P::capabilities.by_load && !P::capabilities.agreed
     && requires(typename P::table_type const& table, std::uint64_t key, candidate_loads const& loads) {
