@@ -21,7 +21,7 @@ ROOMS = ["membership", "placement", "store", "supervision", "ownership", "regist
 PURE = ["base", "wire", "policy", "link", *ROOMS, "core"]
 
 LAYERS = {
-    "base": ["std", "xxhash"],
+    "base": ["std"],
     "wire": ["std", "base"],
     "policy": ["std", "base", "wire"],
     "link": ["std", "base", "wire", "policy"],
@@ -54,7 +54,6 @@ TOP_LEVEL = {
 
 EXTERNAL = {
     "std": r"[a-z_0-9]+",
-    "xxhash": r"xxhash\.h",
     "system": r"boost/system/\w+\.hpp",
     "completion": r"boost/(asio/(async_result|associat\w+|any_completion\w*|bind_\w+|cancellation_\w+|dispatch|error|post)\.hpp"
                   r"|system/\w+\.hpp)",
@@ -63,7 +62,10 @@ EXTERNAL = {
 }
 
 # Where one header alone may name something: it is a seam.
-SEAMS = {"xxhash": "base/hash.hpp"}
+SEAMS = [(r"\bXXH\w*|\bxxhash\.h\b", "base/hash.hpp", "xxHash is named in base/hash.hpp alone: use hash64")]
+
+# What may stand outside of namespace drover: a specialisation of a template that is somebody else's.
+OUTSIDE = r"(namespace drover\b|template\s*<.*?>\s*(struct|class|inline constexpr \w+)\s+(boost|std)::)"
 
 # --- What the pure rooms must not name ------------------------------------------------------------------------------
 
@@ -78,7 +80,6 @@ IMPURE = [
     (r"\bstd::hash\b", "std::hash differs between implementations: use hash64"),
     (r"\b(float|double)\b", "a decision of the protocol takes no floating point"),
     (r"\bboost\b", "a pure room knows nothing of Boost"),
-    (r"\bXXH_INLINE_ALL\b", "XXH_INLINE_ALL makes another function in every translation unit"),
     (r"\bgetenv\b", "a pure room does not read the environment"),
 ]
 
@@ -140,9 +141,39 @@ def check_layers(path, code):
             if other != room and other not in LAYERS[room]:
                 yield number, f"{room} must not include {target}: it may use {', '.join(sorted(LAYERS[room]))}"
         else:
-            sets = [name for name in LAYERS[room] if name in EXTERNAL and SEAMS.get(name, path.as_posix()) == path.as_posix()]
+            sets = [name for name in LAYERS[room] if name in EXTERNAL]
             if not any(re.fullmatch(EXTERNAL[name], target) for name in sets):
                 yield number, f"{room} must not include <{target}>: outside Drover it may use {', '.join(sorted(sets))}"
+
+
+def check_seams(path, code):
+    for number, line in enumerate(code.splitlines(), 1):
+        for pattern, home, sentence in SEAMS:
+            if path.as_posix() != home and re.search(pattern, line):
+                yield number, sentence
+
+
+def check_names(path, code):
+    """What a program gets by including us lies in namespace drover; no macro, and no using directive."""
+    depth, statement, began = 0, "", 0
+    for number, line in enumerate(code.splitlines(), 1):
+        if re.match(r"\s*#", line):
+            if re.match(r"\s*#\s*define\b", line):
+                yield number, "a header defines no macro"
+            continue
+        if re.search(r"\busing namespace\b", line):
+            yield number, "a header has no using directive"
+        for character in line + " ":
+            if depth == 0:
+                if not statement.strip():
+                    statement, began = "", number
+                if character in "{;":
+                    if statement.strip() and not re.match(OUTSIDE, statement.strip()):
+                        yield began, "a header declares nothing outside of namespace drover"
+                    statement = ""
+                elif character != "}":
+                    statement += character
+            depth += (character == "{") - (character == "}")
 
 
 def check_purity(path, code):
@@ -196,7 +227,8 @@ def lint(root):
         breaches = list(check_code_style(relative, text, code))
         if relative.parts[:2] == ("include", "drover"):
             header = relative.relative_to("include/drover")
-            breaches += [*check_layers(header, code), *check_purity(header, code)]
+            breaches += [*check_layers(header, code), *check_seams(header, code), *check_names(header, code),
+                         *check_purity(header, code)]
         yield from ((relative, *breach) for breach in breaches)
     texts = [*files_of(root, TEXT_FOLDERS, None), *sorted(path for path in root.glob("*") if path.is_file() and path.name != ".git")]
     for path in texts:
@@ -255,7 +287,12 @@ PLANTED = [
         ("core", "float ratio;", "no floating point"),
         ("core", "double ratio;", "no floating point"),
         ("core", "using boost::asio::post;", "nothing of Boost"),
-        ("core", "#define XXH_INLINE_ALL", "another function in every translation unit"),
+        ("core", "auto hash = XXH3_64bits(nullptr, 0);", "xxHash is named in base/hash.hpp alone"),
+        ("core", "#define DROVER_PLANTED 1", "a header defines no macro"),
+        ("core", "using namespace std;", "a header has no using directive"),
+        ("core", "inline int planted = 1;", "nothing outside of namespace drover"),
+        ("core", "namespace planted { int a; }", "nothing outside of namespace drover"),
+        ("core", "template <class T> struct planted { T a; };", "nothing outside of namespace drover"),
         ("core", 'auto e = std::getenv("HOME");', "does not read the environment"),
         ("core", "a" * (LINE_LENGTH_MAX + 1), f"at most {LINE_LENGTH_MAX} columns"),
         ("core", "\tint a;", "there is a tab"),
@@ -284,11 +321,12 @@ PLANTED = [
     # What must not be reported.
     ("include/drover/core/innocent.hpp",
      HEAD + "#include <chrono>\n#include <unordered_map>\n#include <drover/store/delta.hpp>\n"
-     "// Not a steady_clock, nor a double, nor std::hash.\n/* random_device\n   float */\n"
+     "namespace drover {\n// Not a steady_clock, nor a double, nor std::hash.\n/* random_device\n   float */\n"
      'inline constexpr char const* sentence = "boost a double, use std::thread // or rand()";\n'
      "inline constexpr int big = 1'000'000; // float\n"
      "std::unordered_map<int, int> seats_;\nstd::map<int, int> rows_;\n"
-     "inline void f() {\n    for (auto const& row : rows_)\n        seats_.find(row.first);\n}\n", 0, ""),
+     "inline void f() {\n    for (auto const& row : rows_)\n        seats_.find(row.first);\n}\n} // namespace drover\n"
+     "template <>\nstruct std::is_error_code_enum<drover::errc> : std::true_type {\n};\n", 0, ""),
 ]
 
 
