@@ -143,6 +143,12 @@ public:
         give(to, [=, this](probe_type& probe) { return probe.on_message(id, frame, now_); });
     }
 
+    /// A dial by `host` of this address is rejected.
+    void forge_refusal(std::string const& host, std::string const& address, errc code)
+    {
+        give(host, [=, this](probe_type& probe) { return probe.on_dial_failed(address, dial_failure::rejected, code, now_); });
+    }
+
     // ---- time --------------------------------------------------------------------------------------------------------
 
     void run_for(duration length)
@@ -189,6 +195,13 @@ public:
         return names;
     }
 
+    /// Of those that were started, how many found no cluster, or are members no more.
+    [[nodiscard]] std::size_t failed_count() const
+    {
+        return static_cast<std::size_t>(std::count_if(hosts_.begin(), hosts_.end(),
+            [](auto const& each) { return each.second.probe && each.second.probe->failure() != errc::success; }));
+    }
+
     /// Every host that runs has formed, all see the same, and that is the truth.
     [[nodiscard]] bool agreed() const
     {
@@ -205,6 +218,13 @@ public:
         return "all see the truth";
     }
 
+    /// How this host sees this node; none: not at all.
+    [[nodiscard]] std::optional<member_state> seen_by(std::string const& host, node_id const& id) const
+    {
+        auto const* const entry = find_entry(hosts_.at(host).probe->current_view().members, id.name);
+        return entry == nullptr || entry->id != id ? std::nullopt : std::optional{entry->state};
+    }
+
     /// How all living hosts but the node itself see this node; none: they differ, or do not know it.
     [[nodiscard]] std::optional<member_state> seen_by_all(node_id const& id) const
     {
@@ -212,10 +232,10 @@ public:
         for (auto const& [name, at] : hosts_) {
             if (!at.alive || at.self.id.name == id.name)
                 continue;
-            auto const* const entry = find(at.probe->current_view(), id.name);
-            if (entry == nullptr || entry->id != id || (common && *common != entry->state))
+            auto const seen = seen_by(name, id);
+            if (!seen || (common && *common != *seen))
                 return std::nullopt;
-            common = entry->state;
+            common = seen;
         }
         return common;
     }
@@ -227,6 +247,14 @@ public:
         for (auto const& [name, at] : hosts_)
             sum = mix64(sum ^ hash64(name)) + (at.probe ? at.probe->trace() : 0);
         return sum;
+    }
+
+    [[nodiscard]] std::string describe_views() const
+    {
+        std::string text;
+        for (auto const& host : alive_hosts())
+            text += ", '" + host + "' sees " + describe_view(host);
+        return text;
     }
 
     [[nodiscard]] std::string describe_view(std::string const& host) const
@@ -512,20 +540,13 @@ private:
 
     // ---- the truth ---------------------------------------------------------------------------------------------------
 
-    [[nodiscard]] static member const* find(view const& seen, std::string const& name)
-    {
-        auto const at =
-            std::find_if(seen.members.begin(), seen.members.end(), [&](auto const& each) { return each.id.name == name; });
-        return at == seen.members.end() ? nullptr : &*at;
-    }
-
     [[nodiscard]] bool sees_truth(std::string const& host) const
     {
         auto const& probe = *hosts_.at(host).probe;
         if (!probe.formed())
             return false;
         for (auto const& [name, at] : hosts_) {
-            auto const* const entry = find(probe.current_view(), at.self.id.name);
+            auto const* const entry = find_entry(probe.current_view().members, at.self.id.name);
             if (at.alive && (entry == nullptr || entry->id != at.self.id || entry->state != member_state::alive))
                 return false;
             if (at.alive && at.probe->current_view().members != probe.current_view().members)

@@ -35,6 +35,13 @@ struct membership_lasting_laws {
     static constexpr char const* bounded = "wake-ups and frames are bounded in number";
 };
 
+/// The entry of this name, or null. A linear search: the view may not be sorted.
+[[nodiscard]] inline member const* find_entry(std::vector<member> const& members, std::string_view name)
+{
+    auto const at = std::find_if(members.begin(), members.end(), [&](member const& each) { return each.id.name == name; });
+    return at == members.end() ? nullptr : &*at;
+}
+
 /// One machine under observation. What it is given, it is given through here, and after each input its view and its effects
 /// are held to the laws that always hold.
 template <class M>
@@ -173,14 +180,14 @@ private:
         for (std::size_t i = 1; i < now.members.size(); ++i)
             expect(law::sorted, now.members[i - 1].id.name < now.members[i].id.name, "'", now.members[i - 1].id.name,
                 "' stands before '", now.members[i].id.name, "'");
-        auto const me = entry_of(now.members, self_.id.name);
+        auto const me = find_entry(now.members, self_.id.name);
         expect(law::self,
             me != nullptr && me->id == self_.id && me->address == self_.address
                 && (machine_.failure() != errc::success || me->state == (left_ ? member_state::left : member_state::alive)),
             me == nullptr ? "the node itself is missing" : "the node itself is there with another id, address or state: ",
             me == nullptr ? "" : to_string(me->state));
         for (auto const& old : before.members)
-            check_kept(old, entry_of(now.members, old.id.name));
+            check_kept(old, find_entry(now.members, old.id.name));
     }
 
     void check_kept(member const& old, member const* now)
@@ -214,13 +221,6 @@ private:
         for (auto const& each : out.sends)
             expect(law::effects, std::any_of(up_.begin(), up_.end(), [&](node_id const& id) { return id.name == each.to; }),
                 "it sends to '", each.to, "', with whom it is not connected");
-    }
-
-    /// A linear search: the view may not be sorted.
-    [[nodiscard]] static member const* entry_of(std::vector<member> const& members, std::string_view name)
-    {
-        auto const at = std::find_if(members.begin(), members.end(), [&](member const& each) { return each.id.name == name; });
-        return at == members.end() ? nullptr : &*at;
     }
 
     void absorb(membership_effects const& out)
