@@ -24,6 +24,9 @@ struct placement_capabilities {
     bool agreed = false;        ///< a function of the candidates alone: equal views give equal answers, without talk
     bool minimal_moves = false; ///< a candidate that comes or goes moves only its own share
     bool voters = false;        ///< a majority of voters grants ownership
+    /// The answer depends on what each candidate carries: one node decides, its decision is recorded, and it sticks until the
+    /// candidates change. Such a placement is not `agreed`.
+    bool by_load = false;
 };
 
 /// What a StateStore can promise.

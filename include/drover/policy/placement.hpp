@@ -3,6 +3,7 @@
 
 #include <drover/policy/capabilities.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -13,8 +14,23 @@ namespace drover {
 
 /// A node that may run children.
 struct candidate {
+    /// A heavier candidate counts as one of this weight.
+    static constexpr std::uint32_t weight_max = 1'000;
+
     std::string_view name;
     std::uint32_t weight = 1; ///< its share, in proportion to the others'; at least 1
+};
+
+/// What a candidate counts for in every model: its weight, or the nearest one between 1 and `candidate::weight_max`.
+[[nodiscard]] constexpr std::uint32_t weight_of(candidate const& who)
+{
+    return std::clamp<std::uint32_t>(who.weight, 1, candidate::weight_max);
+}
+
+/// What the candidates carry now. A child that is being placed is not counted, also where it runs already.
+struct candidate_loads {
+    std::span<std::uint32_t const> each; ///< children, indexed as the candidates
+    std::uint64_t total = 0;             ///< their sum: kept by the caller, so that a lookup need not add up
 };
 
 /// Who should run a child: a pure function of the candidates and the child's key. See docs/concepts/placement.md.
@@ -30,6 +46,35 @@ concept placement = std::move_constructible<P> && std::default_initializable<P>
            { P::capabilities } -> std::convertible_to<placement_capabilities>;
            { p.build(candidates) } -> std::same_as<typename P::table_type>;
            { p.build(candidates).place(key) } -> std::same_as<std::size_t>;
+       };
+
+/// A placement whose tables follow a change of the candidates for less than a new table costs.
+///
+/// Pre of `update`: `table` is what this placement built from `before`, or updated to it; both lists are sorted by name, each
+/// name once. Post: `table` equals `build(after)`. The table keeps nothing of either list.
+template <class P>
+concept updatable_placement = placement<P>
+    && requires(P const& p, typename P::table_type& table, std::span<candidate const> before, std::span<candidate const> after) {
+           { p.update(table, before, after) } -> std::same_as<void>;
+       };
+
+/// A placement that knows for each key an order of all candidates, not the first only.
+///
+/// `place_where(key, accepts)` gives the first candidate in that order for whose index the predicate is true, and `place(key)`
+/// where it is true for nobody. With a predicate that is always true it gives `place(key)`. The predicate is a function of the
+/// index alone; it may be asked about one index several times, and about indices that come later in the order.
+template <class P>
+concept ranked_placement = placement<P>
+    && requires(typename P::table_type const& table, std::uint64_t key, bool (&accepts)(std::size_t)) {
+           { table.place_where(key, accepts) } -> std::same_as<std::size_t>;
+       };
+
+/// A placement that looks at loads. `place(key)` is then the child's home: the node that decides where the child goes, the same
+/// in every equal view; `place(key, loads)` is its decision. Pre: `loads` has a figure for each candidate.
+template <class P>
+concept load_placement = placement<P> && P::capabilities.by_load && !P::capabilities.agreed
+    && requires(typename P::table_type const& table, std::uint64_t key, candidate_loads const& loads) {
+           { table.place(key, loads) } -> std::same_as<std::size_t>;
        };
 // clang-format on
 
