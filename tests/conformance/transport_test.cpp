@@ -1,11 +1,13 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#include "simulated_environment.hpp"
+#include "transport_mutants.hpp"
+
 #include <drover/conformance/transport.hpp>
-#include <drover/simulation/in_memory_transport.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <functional>
 #include <iostream>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -13,29 +15,27 @@
 namespace {
 
 namespace conformance = drover::conformance;
+using law = conformance::transport_laws;
+using conformance::runtime_laws;
+using laws = std::vector<std::string>;
+using mutants::fault;
 
-/// A world.
-struct simulated_environment {
-    using transport_type = drover::in_memory_transport;
+std::set<std::string> all_broken;
 
-    explicit simulated_environment(std::uint64_t seed) : world{seed} {}
-
-    drover::simulation::runtime make_runtime(std::string const& host) { return {world, host}; }
-    std::string listen_address(std::string const& host) { return host; }
-    std::string address_of_nobody() { return "nobody"; }
-    std::string malformed_address() { return std::string(drover::limits::address_size_max + 1, 'x'); }
-    bool run_until(std::function<bool()> const& done, drover::duration bound) { return world.run_until(done, bound); }
-
-    void break_connection(std::string const& one, std::string const& other) { world.connection_reset(one, other); }
-    void kill(std::string const& host) { world.crash(host); }
-    std::string silent_address(std::string const& host)
-    {
-        world.cut(host, "silent");
-        return "silent";
-    }
-
-    drover::simulation::world world;
-};
+/// The laws that transports with this fault break, in the order of the suite.
+laws broken_by(fault what)
+{
+    mutants::faulty_environment environment{what};
+    auto const found = conformance::check_transport(environment, {.rounds = 2});
+    auto const broken = found.broken_laws();
+    std::cout << "#" << static_cast<int>(what) << "\n";
+    for (auto const& each : broken)
+        std::cout << "    " << each << "\n";
+    if (getenv("V"))
+        std::cout << found << "\n";
+    all_broken.insert(broken.begin(), broken.end());
+    return broken;
+}
 
 } // namespace
 
@@ -47,4 +47,9 @@ TEST_CASE("in_memory_transport keeps the laws of a Transport")
         INFO((std::ostringstream{} << found).str());
         CHECK(found.passed());
     }
+}
+TEST_CASE("m")
+{
+    for (int i = 0; i <= static_cast<int>(fault::down_twice); ++i)
+        broken_by(static_cast<fault>(i));
 }

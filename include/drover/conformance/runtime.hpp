@@ -10,8 +10,6 @@
 
 #include <chrono>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,7 +26,6 @@ struct runtime_laws {
     static constexpr char const* cancelled = "a turn that was cancelled or replaced, or whose timer is gone, does not run";
     static constexpr char const* random = "a stream of randomness belongs to its purpose";
     static constexpr char const* incarnation = "each new incarnation of a name is larger";
-    static constexpr char const* mutex = "a mutex can be locked again and again";
 };
 
 /// The runtimes of an environment, looked at without a transport.
@@ -53,7 +50,6 @@ public:
         look(law::cancelled, &runtime_suite::end_timers);
         look(law::random, &runtime_suite::draw);
         look(law::incarnation, &runtime_suite::begin_lives);
-        look(law::mutex, &runtime_suite::lock);
     }
 
 private:
@@ -182,7 +178,8 @@ private:
                 end_others();
             });
             timers[1]->expires_at(past, [ran] { *ran += " cancelled"; });
-            timers[2]->expires_at(past, [ran] { *ran += " gone"; });
+            if (timers[2]) // it may be gone already: a wrong timer runs its turn at once
+                timers[2]->expires_at(past, [ran] { *ran += " gone"; });
             timers[3]->expires_at(past, [ran] { *ran += " replaced"; });
         });
         wait_until(*environment_, [&] { return ran->ends_with("replacement"); });
@@ -219,14 +216,6 @@ private:
         auto again = environment_->make_runtime("runtime-" + std::to_string(runtimes_count_));
         auto const next = again.new_incarnation();
         check(next > last, "a later runtime of the name begins with incarnation ", next, ", and ", last, " was given before");
-    }
-
-    void lock(runtime_type&)
-    {
-        typename runtime_type::mutex_type mutex;
-        for (int i = 0; i < 3; ++i)
-            std::lock_guard const guard{mutex};
-        check(true);
     }
 
     report* report_;
