@@ -6,4 +6,5 @@
 #include <drover/conformance/membership.hpp>
 #include <drover/conformance/report.hpp>
 #include <drover/conformance/suite_options.hpp>
+#include <drover/conformance/transport.hpp>
 #include <drover/drover.hpp>

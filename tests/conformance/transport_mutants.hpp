@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -86,6 +85,7 @@ enum class fault {
     tells_off_the_strand,
     tells_after_stop,
     stops_later,
+    cannot_be_stopped_by_what_it_tells,
     drops_at_stop,
     no_batch_end,
     no_sentence,
@@ -292,6 +292,8 @@ private:
         {
             if (what == fault::stops_later)
                 return runtime.inner.post([self = shared_from_this()] { self->stop_now(); });
+            if (what == fault::cannot_be_stopped_by_what_it_tells && telling)
+                return;
             if (what == fault::tells_after_stop && events != nullptr)
                 runtime.inner.post([told = events] { told->on_batch_end(); });
             stop_now();
@@ -312,8 +314,13 @@ private:
         /// To the user, as the fault wants it.
         void tell(std::function<void(drover::transport_events&)> what_to)
         {
-            if (what != fault::tells_off_the_strand)
-                return events != nullptr ? what_to(*events) : void();
+            if (what != fault::tells_off_the_strand) {
+                telling = true;
+                if (events != nullptr)
+                    what_to(*events);
+                telling = false;
+                return;
+            }
             runtime.inner.owner().after(0ms, [self = shared_from_this(), what_to] {
                 if (self->events != nullptr)
                     what_to(*self->events);
@@ -400,6 +407,7 @@ private:
         drover::in_memory_transport inner;
         drover::simulation::timer timer;
         drover::transport_events* events = nullptr;
+        bool telling = false;
         std::map<std::string, int> dials;
         std::map<std::string, node_id, std::less<>> up; // by address
         std::vector<std::string> lost;                  // addresses
