@@ -5,6 +5,7 @@
 
 #include <drover/conformance/membership.hpp>
 #include <drover/conformance/report.hpp>
+#include <drover/conformance/state_store.hpp>
 #include <drover/conformance/suite_options.hpp>
 #include <drover/conformance/transport.hpp>
 #include <drover/drover.hpp>

@@ -404,12 +404,14 @@ private:
         merge(*incoming);
         for (auto const& range : incoming->ranges) {
             auto const origin = store::origin_of(range.origin);
+            // Also when all of it was outranked, and nothing else changes: `covers` may answer differently now.
+            effects_.acknowledgement_changed |= map_.context().at(origin) < range.upto;
             map_.see(origin, range.upto);
             state.known.raise(origin, range.upto);
         }
         tell_context(state, false);
         confirm_all();
-        if (map_.context().includes(state.known))
+        if (state.answered && map_.context().includes(state.known)) // before it answers, we know not what it has
             brought_level(state);
     }
 

@@ -1,0 +1,67 @@
+// Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#include "text_of.hpp"
+#include "whole_state_store.hpp"
+
+#include <drover/conformance/state_store.hpp>
+#include <drover/store/crdt_store.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace {
+
+using drover::crdt_store;
+using drover::crdt_store_options;
+using drover::conformance::check_state_store;
+namespace store_law = drover::conformance::store_law;
+
+/// A store of one node: nobody else hears of anything.
+struct lonely_store : models::whole_state_store {
+    static constexpr drover::store_capabilities capabilities{.ordered = true};
+
+    void on_peer_up(drover::node_id const&, drover::time_point) {}
+    void on_peer_connected(drover::node_id const&, drover::time_point) {}
+    void on_message(drover::node_id const&, drover::bytes_view, drover::time_point) {}
+};
+
+/// Removals are forgotten as early as is safe, and large deltas go in many parts.
+crdt_store<> eager_store()
+{
+    crdt_store_options options;
+    options.sync_interval = std::chrono::milliseconds{200};
+    options.removal_retention = drover::duration::zero();
+    options.part_size_max = 400 * 1024;
+    return crdt_store<>{options};
+}
+
+} // namespace
+
+TEST_CASE("crdt_store is a StateStore", "[conformance]")
+{
+    auto const found = check_state_store<crdt_store<>>();
+    INFO(text_of(found));
+    CHECK(found.passed());
+}
+
+TEST_CASE("crdt_store is a StateStore also when it forgets early and cuts small", "[conformance]")
+{
+    auto const found = check_state_store(eager_store, {100, 8});
+    INFO(text_of(found));
+    CHECK(found.passed());
+}
+
+TEST_CASE("the simplest store that replicates is a StateStore", "[conformance]")
+{
+    auto const found = check_state_store<models::whole_state_store>();
+    INFO(text_of(found));
+    CHECK(found.passed());
+}
+
+TEST_CASE("a store that is not replicated is held to what it can promise", "[conformance]")
+{
+    auto const found = check_state_store<lonely_store>();
+    INFO(text_of(found));
+    CHECK(found.passed());
+    CHECK(found.holds(store_law::not_replicated));
+    CHECK(found.holds(store_law::smaller_rank));
+    CHECK_FALSE(found.holds(store_law::agree));
+}
