@@ -43,7 +43,7 @@ struct modest : drover::static_members {
 
 TEST_CASE("static_members keeps the laws of a Membership")
 {
-    auto const found = conformance::check_membership([] { return drover::static_members{}; });
+    auto const found = conformance::check_membership<drover::static_members>();
     INFO((std::ostringstream{} << found).str());
     CHECK(found.passed());
     for (auto const& each : found.laws())
@@ -67,7 +67,7 @@ TEST_CASE("so does a member that is slow, within bounds of its own")
 
 TEST_CASE("what a model does not promise is skipped")
 {
-    auto const found = conformance::check_membership([] { return modest{}; }, {}, {.rounds = 2});
+    auto const found = conformance::check_membership<modest>({}, {.rounds = 2});
     CHECK(found.passed());
     laws skipped;
     for (auto const& each : found.laws())

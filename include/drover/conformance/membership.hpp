@@ -538,4 +538,11 @@ template <class Make>
     return membership_suite<Make>{make, bounds, options}.run();
 }
 
+/// The same, for machines that are default constructed.
+template <class M>
+[[nodiscard]] report check_membership(membership_bounds const& bounds = {}, suite_options const& options = {})
+{
+    return check_membership([] { return M{}; }, bounds, options);
+}
+
 } // namespace drover::conformance
