@@ -316,9 +316,10 @@ private:
         std::uint32_t moved_by = 0;
         for (std::size_t i = 0; i < points.size(); ++i) {
             moved_by += step;
+            auto const first = bucket_of(points[i].hash) + 1;
             auto const last = i + 1 < points.size() ? bucket_of(points[i + 1].hash) + 1 : buckets_.size();
-            for (auto b = bucket_of(points[i].hash) + 1; b < last; ++b)
-                buckets_[b] += moved_by;
+            for (auto& begin : std::span{buckets_}.subspan(first, last - first))
+                begin += moved_by;
         }
     }
 
