@@ -142,8 +142,7 @@ struct core_state {
     std::size_t audit_position = 0;
     bool audit_running = false;
     bool audit_timer_set = false;
-    std::uint32_t wants_count = 0; ///< children that are wanted here: they count as load both here and where they are
-    bool reviewing = false;        ///< by load: this node has become a candidate, so what it should take over is looked for
+    bool reviewing = false; ///< by load: this node has become a candidate, so what it should take over is looked for
     bool relieving = false; ///< by load: who takes part is settled, so what this node carries beyond its bound goes elsewhere
     std::uint64_t relieved_epoch = 0; ///< of the roster, at the last audit that a timer began
 
@@ -153,11 +152,12 @@ struct core_state {
 
     [[nodiscard]] bool leaving() const { return phase >= phase::draining; }
 
+    /// This node has asked for a child: it counts as load here, and not where it is.
     void begin_want(child_entry& child)
     {
         child.want_sent = true;
+        nodes.set_counted(child, false);
         ++nodes[own].coming;
-        ++wants_count;
     }
 
     void end_want(child_entry& child)
@@ -166,7 +166,7 @@ struct core_state {
             return;
         child.want_sent = false;
         --nodes[own].coming;
-        --wants_count;
+        count(child);
     }
 
     void mark(child_entry& child)
@@ -198,7 +198,7 @@ struct core_state {
     [[nodiscard]] node_index placed(child_entry const& child)
     {
         if constexpr (by_load)
-            return roster.place_by_load(child.type, child.key, nodes, child.counted ? child.owner : no_node, wants_count);
+            return roster.place_by_load(child.type, child.key, nodes, child.counted ? child.owner : no_node);
         else
             return home(child);
     }

@@ -267,7 +267,7 @@ private:
     [[nodiscard]] node_index relief(child_entry const& child)
     {
         if constexpr (State::by_load) {
-            if (!child.counted || core_.roster.has_room(child.type, core_.nodes, core_.own, core_.wants_count))
+            if (!child.counted || core_.roster.has_room(child.type, core_.nodes, core_.own))
                 return no_node;
             auto const target = core_.placed(child);
             return target == core_.own ? no_node : target;

@@ -68,26 +68,24 @@ public:
         return table.nodes.empty() ? no_node : table.nodes[table.lookup.place(key)];
     }
 
-    /// The node that should run a child by what each carries now, or `no_node`. `owner` carries it already, if it is a candidate;
+    /// The node that should run a child by what each carries now, or `no_node`. `owner` carries it already, if it is a candidate.
     /// O(candidates).
-    [[nodiscard]] node_index place_by_load(std::uint32_t type, std::uint64_t key, node_table const& nodes, node_index owner,
-        std::uint32_t counted_twice) requires load_placement<Placement>
+    [[nodiscard]] node_index place_by_load(
+        std::uint32_t type, std::uint64_t key, node_table const& nodes, node_index owner) requires load_placement<Placement>
     {
         auto const& table = table_of(type, nodes);
         if (table.nodes.empty())
             return no_node;
-        return table.nodes[table.lookup.place(key, loads_of(table, nodes, owner, counted_twice))];
+        return table.nodes[table.lookup.place(key, loads_of(table, nodes, owner))];
     }
 
     /// By load: a child that `owner` carries may stay there.
-    [[nodiscard]] bool has_room(std::uint32_t type, node_table const& nodes, node_index owner,
-        std::uint32_t counted_twice) requires load_placement<Placement>
+    [[nodiscard]] bool has_room(std::uint32_t type, node_table const& nodes, node_index owner) requires load_placement<Placement>
     {
         auto const& table = table_of(type, nodes);
         auto const at = std::find(table.nodes.begin(), table.nodes.end(), owner);
         return at != table.nodes.end()
-            && table.lookup.has_room(
-                static_cast<std::size_t>(at - table.nodes.begin()), loads_of(table, nodes, owner, counted_twice));
+            && table.lookup.has_room(static_cast<std::size_t>(at - table.nodes.begin()), loads_of(table, nodes, owner));
     }
 
     /// The node may be given children of this type.
@@ -147,7 +145,7 @@ private:
     };
 
     struct type_entry {
-        std::shared_ptr<placement_table const> table;
+        std::shared_ptr<placement_table> table;
         std::uint64_t epoch = 0; ///< in which the table was found to be right
     };
 
@@ -162,44 +160,56 @@ private:
             by_type_.resize(type + 1);
         auto& entry = by_type_[type];
         if (entry.epoch != epoch_) {
-            entry.table = current_table(type, nodes, std::move(entry.table));
+            entry.table = current_table(type, nodes);
             entry.epoch = epoch_;
         }
         return *entry.table;
     }
 
-    // Types that the same nodes have share a table; and it stays as long as the candidates do.
-    std::shared_ptr<placement_table const> current_table(
-        std::uint32_t type, node_table const& nodes, std::shared_ptr<placement_table const> last)
+    // Types that the same nodes have share a table; it stays as long as the candidates do, and follows them when it can.
+    std::shared_ptr<placement_table> current_table(std::uint32_t type, node_table const& nodes)
     {
         auto wanted = candidates_for(type, nodes);
         auto& shared = tables_[wanted.nodes];
-        if (!shared && last && last->same_candidates(wanted))
-            shared = std::move(last);
-        if (!shared) {
-            if (!wanted.candidates.empty())
-                wanted.lookup = lookup_for(wanted.candidates, last.get());
-            shared = std::make_shared<placement_table const>(std::move(wanted));
+        if (shared)
+            return shared;
+        shared = by_type_[type].table;
+        if (shared && shared->same_candidates(wanted))
+            return shared;
+        if (shared && all_want(shared, wanted, nodes)) {
+            bring_up_to_date(shared->lookup, shared->candidates, wanted.candidates);
+            wanted.lookup = std::move(shared->lookup);
+        } else {
+            shared = std::make_shared<placement_table>();
+            bring_up_to_date(wanted.lookup, {}, wanted.candidates);
         }
+        *shared = std::move(wanted);
         return shared;
     }
 
-    [[nodiscard]] typename Placement::table_type lookup_for(
-        std::vector<candidate> const& wanted, placement_table const* last) const
+    // Whoever uses this table wants the same candidates now.
+    [[nodiscard]] bool all_want(
+        std::shared_ptr<placement_table> const& table, placement_table const& wanted, node_table const& nodes) const
     {
-        if constexpr (updatable_placement<Placement> && std::copyable<typename Placement::table_type>) {
-            if (last != nullptr && !last->candidates.empty()) {
-                auto lookup = last->lookup;
-                placement_.update(lookup, last->candidates, wanted);
-                return lookup;
-            }
-        }
-        return placement_.build(wanted);
+        for (std::uint32_t type = 0; type < by_type_.size(); ++type)
+            if (by_type_[type].table == table
+                && (by_type_[type].epoch == epoch_ || !candidates_for(type, nodes).same_candidates(wanted)))
+                return false;
+        return true;
+    }
+
+    void bring_up_to_date(
+        typename Placement::table_type& lookup, std::vector<candidate> const& before, std::vector<candidate> const& after) const
+    {
+        if constexpr (updatable_placement<Placement>)
+            if (!before.empty() && !after.empty())
+                return placement_.update(lookup, before, after);
+        if (!after.empty())
+            lookup = placement_.build(after);
     }
 
     // The child that `owner` carries is not counted.
-    [[nodiscard]] candidate_loads loads_of(
-        placement_table const& table, node_table const& nodes, node_index owner, std::uint32_t counted_twice)
+    [[nodiscard]] candidate_loads loads_of(placement_table const& table, node_table const& nodes, node_index owner)
     {
         loads_.clear();
         std::uint64_t total = 0;
@@ -207,7 +217,7 @@ private:
             loads_.push_back(nodes[index].load + nodes[index].coming - (index == owner ? 1U : 0U));
             total += loads_.back();
         }
-        return {loads_, total - std::min<std::uint64_t>(total, counted_twice)};
+        return {loads_, total};
     }
 
     [[nodiscard]] placement_table candidates_for(std::uint32_t type, node_table const& nodes) const
@@ -230,8 +240,8 @@ private:
     std::vector<std::string> type_names_;
     std::uint64_t epoch_ = 1; ///< counts the changes of who takes part
     std::vector<type_entry> by_type_;
-    std::map<std::vector<node_index>, std::shared_ptr<placement_table const>> tables_; ///< of this epoch
-    std::vector<std::uint32_t> loads_;                                                 ///< of the candidates, while one is chosen
+    std::map<std::vector<node_index>, std::shared_ptr<placement_table>> tables_; ///< of this epoch
+    std::vector<std::uint32_t> loads_;                                           ///< of the candidates, while one is chosen
 };
 
 } // namespace drover::core
