@@ -52,8 +52,19 @@ enum class scope : std::uint8_t {
 /// goes on (`supervisor_options::conflict`), and what was acknowledged to a child by a majority is kept.
 template <class Transport, class Membership = static_members, class Placement = ring, class StateStore = crdt_store<>>
 class distributed_supervisor {
+    static_assert(has_runtime<Transport>,
+        "drover: the first parameter of distributed_supervisor must have a runtime_type: clock, timers, randomness and strand of "
+        "a node (see "
+        "docs/concepts/transport.md)");
     static_assert(transport<Transport>,
         "drover: the first parameter of distributed_supervisor must be a Transport (see docs/concepts/transport.md)");
+    static_assert(has_membership_capabilities<Membership>,
+        "drover: the second parameter of distributed_supervisor must say what it promises: static constexpr "
+        "membership_capabilities capabilities "
+        "(see docs/concepts/membership.md)");
+    static_assert(std::move_constructible<Membership> && std::default_initializable<Membership>,
+        "drover: the second parameter of distributed_supervisor must be movable and default constructible (see "
+        "docs/concepts/membership.md)");
     static_assert(membership<Membership>,
         "drover: the second parameter of distributed_supervisor must be a Membership (see docs/concepts/membership.md)");
     static_assert(placement<Placement>,

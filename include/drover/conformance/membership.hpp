@@ -534,8 +534,11 @@ private:
 template <class Make>
 [[nodiscard]] report check_membership(Make make, membership_bounds const& bounds = {}, suite_options const& options = {})
 {
-    static_assert(membership<decltype(make())>, "drover: check_membership needs a function that makes a Membership");
-    return membership_suite<Make>{make, bounds, options}.run();
+    static_assert(
+        requires { requires membership<decltype(make())>; },
+        "drover: check_membership takes a function that makes a Membership (see docs/concepts/membership.md)");
+    if constexpr (requires { requires membership<decltype(make())>; })
+        return membership_suite<Make>{make, bounds, options}.run();
 }
 
 /// The same, for machines that are default constructed.

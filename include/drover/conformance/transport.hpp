@@ -562,10 +562,17 @@ private:
 
 /// Holds a Transport, with its runtime, to the laws of docs/concepts/transport.md, in an environment of its own. Laws that need
 /// what the environment does not have are skipped.
-template <transport_environment E>
+template <class E>
 [[nodiscard]] report check_transport(E& environment, suite_options const& options = {})
 {
-    return transport_suite<E>{environment, options}.run();
+    static_assert(
+        requires { requires transport<typename E::transport_type>; },
+        "drover: an environment for check_transport has a transport_type, which is a Transport (see docs/concepts/transport.md)");
+    static_assert(transport_environment<E>,
+        "drover: an environment for check_transport has make_runtime, listen_address, address_of_nobody, malformed_address and "
+        "run_until (see docs/concepts/transport.md)");
+    if constexpr (transport_environment<E>)
+        return transport_suite<E>{environment, options}.run();
 }
 
 } // namespace drover::conformance

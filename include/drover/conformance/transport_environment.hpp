@@ -17,7 +17,8 @@ namespace drover::conformance {
 /// Where a Transport is tried: what the suite cannot know about the world that a transport belongs to.
 ///
 /// - `transport_type`: the Transport.
-/// - `make_runtime(host)`: a runtime as a node of this name would have it. Host names are never used twice.
+/// - `make_runtime(host)`: a runtime as a node of this name would have it. A name is used twice only to see that
+///   incarnations go on growing.
 /// - `listen_address(host)`: what `transport_options::listen` is on this host, free at this time: "127.0.0.1:0".
 /// - `address_of_nobody()`: an address of the right form at which nobody listens, and nobody will.
 /// - `malformed_address()`: a text that is no address.
