@@ -104,6 +104,38 @@ function(check_answers)
         "-DBoost_DIR=${WORK_DIR}/old" "-DCMAKE_MAKE_PROGRAM=${MAKE_PROGRAM}" -DCMAKE_FIND_USE_CMAKE_SYSTEM_PATH=OFF -DCMAKE_FIND_USE_SYSTEM_ENVIRONMENT_PATH=OFF)
 endfunction()
 
+# The overlay port, with stand-ins for vcpkg's own functions: it configures and installs this tree, and moves what vcpkg wants
+# elsewhere. Configured anew, as vcpkg does, without anything of our build.
+function(check_vcpkg_port)
+    set(CURRENT_PACKAGES_DIR "${WORK_DIR}/packages")
+    macro(vcpkg_cmake_configure)
+        cmake_parse_arguments(arg "" "SOURCE_PATH" "OPTIONS" ${ARGN})
+        run("${CMAKE_COMMAND}" -S "${arg_SOURCE_PATH}" -B "${WORK_DIR}/port" -G "${GENERATOR}"
+            "-DCMAKE_CXX_COMPILER=${CXX_COMPILER}" "-DCMAKE_INSTALL_PREFIX=${CURRENT_PACKAGES_DIR}"
+            ${arg_OPTIONS})
+    endmacro()
+    macro(vcpkg_cmake_install)
+        run("${CMAKE_COMMAND}" --build "${WORK_DIR}/port" --target install)
+    endmacro()
+    macro(vcpkg_cmake_config_fixup)
+        cmake_parse_arguments(arg "" "CONFIG_PATH" "" ${ARGN})
+        file(RENAME "${CURRENT_PACKAGES_DIR}/${arg_CONFIG_PATH}" "${CURRENT_PACKAGES_DIR}/share/drover")
+    endmacro()
+    macro(vcpkg_fixup_pkgconfig)
+    endmacro()
+    macro(vcpkg_install_copyright)
+        cmake_parse_arguments(arg "" "" "FILE_LIST" ${ARGN})
+        file(COPY_FILE "${arg_FILE_LIST}" "${CURRENT_PACKAGES_DIR}/share/drover/copyright")
+    endmacro()
+    include("${DROVER_SOURCE_DIR}/ports/drover/portfile.cmake")
+
+    file(GLOB_RECURSE found RELATIVE "${CURRENT_PACKAGES_DIR}/share" "${CURRENT_PACKAGES_DIR}/share/*")
+    list(SORT found)
+    expect_equal("what the port leaves in share" "${found}" "drover/Findxxhash.cmake;drover/copyright;\
+drover/drover-config-version.cmake;drover/drover-config.cmake;drover/drover_targets.cmake;\
+pkgconfig/drover-net.pc;pkgconfig/drover.pc")
+endfunction()
+
 file(REMOVE_RECURSE "${WORK_DIR}")
 file(MAKE_DIRECTORY "${WORK_DIR}")
 set(moved "${WORK_DIR}/moved")
@@ -112,6 +144,7 @@ if(CONSUMER STREQUAL "find")
     install_and_move()
     check_installed()
     check_answers()
+    check_vcpkg_port()
     return()
 endif()
 

@@ -218,6 +218,21 @@ def files_of(root, folders, suffixes):
                 yield path
 
 
+def check_tidy(root):
+    """clang-tidy looks at one translation unit: every header is reached from it."""
+    start = root / "tests/lint/tidy.cc"
+    reached, waiting = set(), [start]
+    while waiting:
+        for name in re.findall(r"^#include <(drover/[^>]+)>", waiting.pop().read_text(encoding="utf-8"), re.MULTILINE):
+            header = root / "include" / name
+            if header not in reached and header.exists():
+                reached.add(header)
+                waiting.append(header)
+    for header in files_of(root, ["include/drover"], {".hpp"}):
+        if header not in reached:
+            yield start.relative_to(root), 1, f"include {header.relative_to(root / 'include')}, which clang-tidy does not see"
+
+
 def lint(root):
     """Yields (path, line, sentence) for each breach in the tree below `root`."""
     for path in files_of(root, CODE_FOLDERS, {".hpp", ".cpp", ".cc", ".h"}):
@@ -230,6 +245,7 @@ def lint(root):
             breaches += [*check_layers(header, code), *check_seams(header, code), *check_names(header, code),
                          *check_purity(header, code)]
         yield from ((relative, *breach) for breach in breaches)
+    yield from check_tidy(root)
     texts = [*files_of(root, TEXT_FOLDERS, None), *sorted(path for path in root.glob("*") if path.is_file() and path.name != ".git")]
     for path in texts:
         try:
@@ -318,6 +334,7 @@ PLANTED = [
     ("include/drover/core/long.hpp", HEAD + "\n" * HEADER_LINES_MAX, HEADER_LINES_MAX + 2, "more than one idea"),
     ("tests/unit/sleeps.cpp", f"// {COPYRIGHT}\nvoid f() {{ std::this_thread::sleep_for(1s); }}\n", 2, "does not sleep"),
     ("docs/planted.md", "# Page\n\n`/ho" "me/somebody/drover`\n", 3, "a path of one machine"),
+    ("tests/lint/tidy.cc", f"// {COPYRIGHT}\n#include <drover/drover.hpp>\n", 1, "include drover/net.hpp, which clang-tidy"),
     # What must not be reported.
     ("include/drover/core/innocent.hpp",
      HEAD + "#include <chrono>\n#include <unordered_map>\n#include <drover/store/delta.hpp>\n"
