@@ -304,13 +304,20 @@ struct core_state {
 
     void send(std::string const& to, bytes frame)
     {
-        effects.push_back(send_effect{to, std::make_shared<bytes const>(std::move(frame))});
+        emit(send_effect{to, std::make_shared<bytes const>(std::move(frame))});
     }
 
     void tell(event_kind kind, std::string_view subject, generation_number generation = 0, std::string_view reason = {})
     {
         if (events_wanted)
-            effects.push_back(event{kind, std::string{subject}, generation, std::string{reason}});
+            emit(event{kind, std::string{subject}, generation, std::string{reason}});
+    }
+
+    /// Appends to what is to be done now. A template, so that the effects cost a compiler only where there is a supervisor.
+    template <class Effect>
+    void emit(Effect&& what)
+    {
+        effects.push_back(std::forward<Effect>(what));
     }
 
     // ---- records -----------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 #include <drover/base/identity.hpp>
 #include <drover/core/child_table.hpp>
 
-#include <map>
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -29,16 +29,19 @@ class node_table {
 public:
     node_index intern(node_id const& id)
     {
-        auto const [at, inserted] = index_.try_emplace(id, static_cast<node_index>(nodes_.size()));
-        if (inserted)
-            nodes_.push_back(node_entry{.id = id});
-        return at->second;
+        auto const at = place_of(id);
+        if (at != sorted_.end() && nodes_[*at].id == id)
+            return *at;
+        auto const made = size();
+        nodes_.push_back(node_entry{.id = id});
+        sorted_.insert(at, made);
+        return made;
     }
 
     [[nodiscard]] node_index find(node_id const& id) const
     {
-        auto const found = index_.find(id);
-        return found == index_.end() ? no_node : found->second;
+        auto const at = place_of(id);
+        return at != sorted_.end() && nodes_[*at].id == id ? *at : no_node;
     }
 
     [[nodiscard]] node_entry& operator[](node_index index) { return nodes_[index]; }
@@ -79,8 +82,14 @@ public:
     }
 
 private:
+    [[nodiscard]] std::vector<node_index>::const_iterator place_of(node_id const& id) const
+    {
+        return std::lower_bound(sorted_.begin(), sorted_.end(), id,
+            [this](node_index index, node_id const& wanted) { return nodes_[index].id < wanted; });
+    }
+
     std::vector<node_entry> nodes_;
-    std::map<node_id, node_index> index_;
+    std::vector<node_index> sorted_; // by id
 };
 
 } // namespace drover::core
