@@ -35,14 +35,16 @@ public:
     std::pair<node*, bool> insert(bytes_view key)
     {
         auto const hash = hash64(key);
-        if (auto* const present = at(place_of(key, hash)); present != nullptr)
+        auto place = place_of(key, hash);
+        if (auto* const present = at(place); present != nullptr)
             return {present, false};
-        if ((size_ + 1) * 5 > slots_.size() * 4)
+        if ((size_ + 1) * 5 > slots_.size() * 4) {
             grow();
-        auto& place = slots_[place_of(key, hash)];
-        place = {hash, std::make_unique<node>(key)};
+            place = place_of(key, hash);
+        }
+        slots_[place] = {hash, std::make_unique<node>(key)};
         ++size_;
-        return {place.held.get(), true};
+        return {at(place), true};
     }
 
     /// False when there is none. `key` may be that of the node.

@@ -88,13 +88,12 @@ public:
     /// Writes here. Returns its sequence number, or 0 when the present write outranks it. O(1).
     sequence_number write_local(record_table table, bytes_view key, record_rank rank, bool removed, bytes value)
     {
-        auto* const present = find_mutable(table, key);
+        auto* const present = removed ? find_mutable(table, key) : &get(table, key);
         if (removed && (present == nullptr || present->removed))
             return 0;
-        if (present != nullptr && present->rank > rank)
+        if (present->sequence != 0 && present->rank > rank)
             return 0;
-        auto& target = present != nullptr ? *present : insert(table, key);
-        replace(target, write{self_origin_, ++version_, ++clock_, rank, removed, std::move(value)});
+        replace(*present, write{self_origin_, ++version_, ++clock_, rank, removed, std::move(value)});
         context_.raise(self_origin_, version_);
         return version_;
     }
@@ -107,10 +106,10 @@ public:
             return false;
         if (clock_ < incoming.stamp)
             clock_ = incoming.stamp;
-        auto* const present = find_mutable(table, key);
-        if (present != nullptr && !wins(incoming, *present))
+        auto& present = get(table, key);
+        if (present.sequence != 0 && !wins(incoming, present))
             return false;
-        replace(present != nullptr ? *present : insert(table, key), std::move(incoming));
+        replace(present, std::move(incoming));
         return true;
     }
 
@@ -187,10 +186,12 @@ private:
 
     entry* find_mutable(record_table table, bytes_view key) { return const_cast<entry*>(find(table, key)); }
 
-    /// Pre: there is no such record.
-    entry& insert(record_table table, bytes_view key)
+    /// The record, made when there is none: then its sequence is 0, and it is to be written at once.
+    entry& get(record_table table, bytes_view key)
     {
         auto& of_key = *rows_.insert(key).first;
+        if (auto& present = of_table(of_key.value, table); present != nullptr)
+            return *present;
         auto made = std::make_unique<entry>();
         made->key = &of_key.key;
         made->table = table;

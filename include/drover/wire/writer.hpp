@@ -4,6 +4,7 @@
 #include <drover/base/bytes.hpp>
 #include <drover/base/identity.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -28,26 +29,18 @@ public:
 
     writer& number(std::uint64_t value)
     {
-        while (value >= 0x80) {
-            u8(static_cast<std::uint8_t>(value | 0x80));
-            value >>= 7;
-        }
-        return u8(static_cast<std::uint8_t>(value));
+        if (value < 0x80) // nearly all are
+            return u8(static_cast<std::uint8_t>(value));
+        char octets[10];
+        std::size_t size = 0;
+        for (; value >= 0x80; value >>= 7)
+            octets[size++] = static_cast<char>(value | 0x80);
+        octets[size++] = static_cast<char>(value);
+        return raw({octets, size});
     }
 
-    writer& fixed32(std::uint32_t value)
-    {
-        for (int shift = 0; shift < 32; shift += 8)
-            u8(static_cast<std::uint8_t>(value >> shift));
-        return *this;
-    }
-
-    writer& fixed64(std::uint64_t value)
-    {
-        for (int shift = 0; shift < 64; shift += 8)
-            u8(static_cast<std::uint8_t>(value >> shift));
-        return *this;
-    }
+    writer& fixed32(std::uint32_t value) { return fixed<4>(value); }
+    writer& fixed64(std::uint64_t value) { return fixed<8>(value); }
 
     writer& string(bytes_view value)
     {
@@ -69,6 +62,15 @@ public:
     [[nodiscard]] bytes take() { return std::move(out_); }
 
 private:
+    template <std::size_t Size>
+    writer& fixed(std::uint64_t value)
+    {
+        char octets[Size];
+        for (std::size_t i = 0; i < Size; ++i)
+            octets[i] = static_cast<char>(value >> (8 * i));
+        return raw({octets, Size});
+    }
+
     bytes out_;
 };
 
