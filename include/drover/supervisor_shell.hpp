@@ -135,7 +135,7 @@ public:
             return done(make_error_code(errc::shutting_down), child_ref{std::move(spec.id), {}, 0});
         step([&](time_point now) {
             auto const number = core_.command(kind, std::move(spec), now);
-            commands_.emplace(number, std::move(done));
+            commands_.emplace_hint(commands_.end(), number, std::move(done)); // numbers ascend
         });
     }
 
@@ -145,7 +145,7 @@ public:
             return done(make_error_code(errc::shutting_down), bytes{});
         step([&](time_point now) {
             auto const number = core_.call(std::move(id), std::move(payload), cast, now);
-            calls_.emplace(number, std::move(done));
+            calls_.emplace_hint(calls_.end(), number, std::move(done));
         });
     }
 

@@ -40,7 +40,7 @@ public:
         if (kind == command_kind::start || kind == command_kind::update)
             if (auto sentence = validate(spec); !sentence.empty())
                 return refuse(number, spec.id, errc::invalid_spec, std::move(sentence));
-        auto& operation = core_.commands[number];
+        auto& operation = core_.commands.try_emplace(core_.commands.end(), number)->second; // numbers ascend
         auto const creation_known = creations_before(spec.id);
         operation.message = {kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, {}};
         operation.message.spec = std::move(spec);

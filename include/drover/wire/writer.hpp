@@ -29,14 +29,9 @@ public:
 
     writer& number(std::uint64_t value)
     {
-        if (value < 0x80) // nearly all are
-            return u8(static_cast<std::uint8_t>(value));
-        char octets[10];
-        std::size_t size = 0;
         for (; value >= 0x80; value >>= 7)
-            octets[size++] = static_cast<char>(value | 0x80);
-        octets[size++] = static_cast<char>(value);
-        return raw({octets, size});
+            u8(static_cast<std::uint8_t>(value | 0x80));
+        return u8(static_cast<std::uint8_t>(value));
     }
 
     writer& fixed32(std::uint32_t value) { return fixed<4>(value); }
