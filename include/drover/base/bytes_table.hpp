@@ -8,23 +8,34 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace drover {
 
+/// A key that a table keeps: a view, which becomes octets of its own where such are wanted.
+struct kept_key : bytes_view {
+    using bytes_view::bytes_view;
+    operator bytes() const { return bytes{data(), size()}; }
+};
+
 /// Values by octet string. Keys and values stay where they are until they are erased.
 ///
-/// One array of (hash, node), searched linearly (Knuth, volume 3, section 6.4, algorithm L; erased by shifting back, algorithm
-/// R). It grows without looking at a node: a table of a hundred thousand nodes that are in no cache grows in a millisecond or
-/// two, where one of chained nodes takes a hundred. find, insert and erase are O(1) expected.
+/// One array of (hash, node), a node being one block of memory with its key at the end, searched linearly (Knuth, volume 3,
+/// section 6.4, algorithm L; erased by shifting back, algorithm R). It grows without looking at a node: a table of a hundred
+/// thousand nodes that are in no cache grows in a millisecond or two, where one of chained nodes takes a hundred. find, insert
+/// and erase are O(1) expected.
 template <class Value>
 class bytes_table {
 public:
     struct node {
-        explicit node(bytes_view name) : key{name} {}
+        explicit node(kept_key name) : key{name} {}
+        node(node const&) = delete;
+        node& operator=(node const&) = delete;
 
-        bytes const key;
+        kept_key const key; ///< of octets behind the node
         Value value{};
     };
 
@@ -42,7 +53,7 @@ public:
             grow();
             place = place_of(key, hash);
         }
-        slots_[place] = {hash, std::make_unique<node>(key)};
+        slots_[place] = {hash, make(key)};
         ++size_;
         return {at(place), true};
     }
@@ -79,10 +90,28 @@ public:
 private:
     static constexpr std::size_t size_initial = 16; // a power of two, as all that follow
 
+    struct destroyer {
+        void operator()(node* gone) const
+        {
+            std::destroy_at(gone);
+            ::operator delete(gone);
+        }
+    };
+    using owned_node = std::unique_ptr<node, destroyer>;
+
     struct slot {
         std::uint64_t hash = 0;
-        std::unique_ptr<node> held{};
+        owned_node held{};
     };
+
+    [[nodiscard]] static owned_node make(bytes_view key)
+    {
+        static_assert(alignof(node) <= alignof(std::max_align_t) && std::is_nothrow_default_constructible_v<Value>);
+        auto* const place = ::operator new(sizeof(node) + key.size());
+        auto* const octets = static_cast<char*>(place) + sizeof(node);
+        key.copy(octets, key.size());
+        return owned_node{::new (place) node{kept_key{octets, key.size()}}};
+    }
 
     [[nodiscard]] std::size_t mask() const { return slots_.size() - 1; }
     [[nodiscard]] std::size_t after(std::size_t place) const { return (place + 1) & mask(); }

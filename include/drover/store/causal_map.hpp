@@ -51,7 +51,7 @@ public:
     };
 
     struct entry : write {
-        bytes const* key = nullptr;
+        kept_key const* key = nullptr;
         record_table table{};
         entry* older = nullptr; // of the same origin
         entry* newer = nullptr;
