@@ -82,7 +82,7 @@ public:
     [[nodiscard]] entry const* find(record_table table, bytes_view key) const
     {
         auto const* const found = rows_.find(key);
-        return found == nullptr ? nullptr : of_table(found->value, table).get();
+        return found == nullptr ? nullptr : of_table(found->value, table);
     }
 
     /// Writes here. Returns its sequence number, or 0 when the present write outranks it. O(1).
@@ -172,16 +172,15 @@ private:
         entry* newest;
     };
 
-    using row = std::unique_ptr<entry>; // the records of one key, in no order
-
-    /// Where the record of a table is, or would be.
-    template <class Row>
-    [[nodiscard]] static Row& of_table(Row& first, record_table table)
+    /// The record of a table among those of one key, or null. The first of them, which is part of the row, may be vacant: its
+    /// sequence is 0 then.
+    template <class Entry>
+    [[nodiscard]] static Entry* of_table(Entry& first, record_table table)
     {
-        auto* at = &first;
-        while (*at != nullptr && (*at)->table != table)
-            at = &(*at)->sibling;
-        return *at;
+        for (auto* at = &first; at != nullptr; at = at->sibling.get())
+            if (at->table == table && at->sequence != 0)
+                return at;
+        return nullptr;
     }
 
     entry* find_mutable(record_table table, bytes_view key) { return const_cast<entry*>(find(table, key)); }
@@ -190,28 +189,46 @@ private:
     entry& get(record_table table, bytes_view key)
     {
         auto& of_key = *rows_.insert(key).first;
-        if (auto& present = of_table(of_key.value, table); present != nullptr)
+        auto& first = of_key.value;
+        if (auto* const present = of_table(first, table); present != nullptr)
             return *present;
-        auto made = std::make_unique<entry>();
-        made->key = &of_key.key;
-        made->table = table;
-        made->sibling = std::move(of_key.value);
-        of_key.value = std::move(made);
+        auto& made = first.sequence == 0 ? first : add_behind(first);
+        made.key = &of_key.key;
+        made.table = table;
         ++size_;
-        return *of_key.value;
+        return made;
+    }
+
+    static entry& add_behind(entry& first)
+    {
+        auto made = std::make_unique<entry>();
+        made->sibling = std::move(first.sibling);
+        first.sibling = std::move(made);
+        return *first.sibling;
     }
 
     /// Pre: there is such a record.
     void erase(key_type const& key)
     {
-        auto* const of_key = rows_.find(key.key);
-        auto& place = of_table(of_key->value, key.table);
-        unlink(*place);
-        auto const gone = std::move(place);
-        place = std::move(gone->sibling);
+        auto& first = rows_.find(key.key)->value;
+        auto* const gone = of_table(first, key.table);
+        unlink(*gone);
         --size_;
-        if (of_key->value == nullptr)
+        if (gone == &first)
+            static_cast<write&>(first) = write{};
+        else
+            erase_behind(first, gone);
+        if (first.sequence == 0 && first.sibling == nullptr)
             rows_.erase(key.key);
+    }
+
+    static void erase_behind(entry& first, entry const* gone)
+    {
+        auto* place = &first.sibling;
+        while (place->get() != gone)
+            place = &(*place)->sibling;
+        auto const last = std::move(*place);
+        *place = std::move(last->sibling);
     }
 
     [[nodiscard]] bool wins(write const& incoming, write const& present) const
@@ -261,7 +278,7 @@ private:
     std::uint64_t clock_ = 0;
     causal_context context_;
     std::size_t size_ = 0;
-    bytes_table<row> rows_;
+    bytes_table<entry> rows_;                             // by key: one record of it, with those of other tables behind
     std::unordered_map<origin_id, origin_state> origins_; // looked up, never iterated
     std::deque<removal> removals_;
 };
