@@ -327,26 +327,24 @@ private:
 
     // Runs `operation` on the strand, in a turn of its own: no handler is called from within its initiation.
     template <class Signature, class Operation, class Token, class... Args>
-    auto initiate(Operation operation, Token&& token, Args... args)
+    auto initiate(Operation operation, Token&& token, Args&&... args)
     {
         return boost::asio::async_initiate<Token, Signature>(
-            [shell = shell_, operation = std::move(operation)](auto handler, auto... values) {
-                auto done = keep<Signature>::handler(std::move(handler));
-                shell->runtime().post([shell, operation, done = std::move(done), ... values = std::move(values)]() mutable {
+            [shell = shell_, operation = std::move(operation)](auto handler, auto&&... values) {
+                shell->runtime().post([shell, operation, done = keep<Signature>::handler(std::move(handler)),
+                                          ... values = std::forward<decltype(values)>(values)]() mutable {
                     operation(*shell, std::move(done), std::move(values)...);
                 });
             },
-            token, std::move(args)...);
+            token, std::forward<Args>(args)...);
     }
 
     template <class Token>
-    auto command(core::command_kind kind, child_spec spec, Token&& token)
+    auto command(core::command_kind kind, child_spec&& spec, Token&& token)
     {
         return initiate<void(error_code, child_ref)>(
-            [kind](shell_type& shell, auto done, child_spec wanted) {
-                shell.command(kind, std::move(wanted),
-                    [done = std::move(done)](errc code, child_ref ref) mutable { done(make_error_code(code), std::move(ref)); });
-            },
+            [kind](
+                shell_type& shell, auto done, child_spec&& wanted) { shell.command(kind, std::move(wanted), std::move(done)); },
             token, std::move(spec));
     }
 

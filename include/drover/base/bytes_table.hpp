@@ -6,19 +6,31 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace drover {
+
+/// A key that a table keeps: a view, which becomes octets of its own where such are wanted.
+struct kept_key : bytes_view {
+    using bytes_view::bytes_view;
+    operator bytes() const { return bytes{data(), size()}; }
+};
+
 namespace detail {
 
 /// The keys of a `bytes_table`, and where they are, whatever the values: compiled once, for tables of all types.
 class bytes_index {
 public:
     struct node {
-        explicit node(bytes_view name) : key{name} {}
+        explicit node(kept_key name) : key{name} {}
+        node(node const&) = delete;
+        node& operator=(node const&) = delete;
 
-        bytes const key;
+        kept_key const key; ///< of octets behind the node
     };
 
     struct slot {
@@ -108,9 +120,10 @@ private:
 
 /// Values by octet string. Keys and values stay where they are until they are erased.
 ///
-/// One array of (hash, node), searched linearly (Knuth, volume 3, section 6.4, algorithm L; erased by shifting back, algorithm
-/// R). It grows without looking at a node: a table of a hundred thousand nodes that are in no cache grows in a millisecond or
-/// two, where one of chained nodes takes a hundred. find, insert and erase are O(1) expected.
+/// One array of (hash, node), a node being one block of memory with its key at the end, searched linearly (Knuth, volume 3,
+/// section 6.4, algorithm L; erased by shifting back, algorithm R). It grows without looking at a node: a table of a hundred
+/// thousand nodes that are in no cache grows in a millisecond or two, where one of chained nodes takes a hundred. find, insert
+/// and erase are O(1) expected.
 template <class Value>
 class bytes_table {
 public:
@@ -127,7 +140,8 @@ public:
     ~bytes_table()
     {
         for (auto const& each : index_.slots())
-            delete static_cast<node*>(each.held);
+            if (each.held != nullptr)
+                destroy(static_cast<node*>(each.held));
     }
 
     [[nodiscard]] node* find(bytes_view key) { return static_cast<node*>(index_.find(key, hash64(key))); }
@@ -140,7 +154,7 @@ public:
         if (auto* const present = index_.find(key, hash); present != nullptr)
             return {static_cast<node*>(present), false};
         index_.reserve_one();
-        auto* const made = new node{key};
+        auto* const made = make(key);
         index_.put(*made, hash);
         return {made, true};
     }
@@ -148,8 +162,9 @@ public:
     /// False when there is none. `key` may be that of the node.
     bool erase(bytes_view key)
     {
-        auto const* const gone = static_cast<node*>(index_.take(key));
-        delete gone;
+        auto* const gone = static_cast<node*>(index_.take(key));
+        if (gone != nullptr)
+            destroy(gone);
         return gone != nullptr;
     }
 
@@ -165,6 +180,21 @@ public:
     [[nodiscard]] std::size_t size() const { return index_.size(); }
 
 private:
+    [[nodiscard]] static node* make(bytes_view key)
+    {
+        static_assert(alignof(node) <= alignof(std::max_align_t) && std::is_nothrow_default_constructible_v<Value>);
+        auto* const place = ::operator new(sizeof(node) + key.size());
+        auto* const octets = static_cast<char*>(place) + sizeof(node);
+        key.copy(octets, key.size());
+        return ::new (place) node{kept_key{octets, key.size()}};
+    }
+
+    static void destroy(node* gone)
+    {
+        std::destroy_at(gone);
+        ::operator delete(gone);
+    }
+
     detail::bytes_index index_;
 };
 

@@ -99,7 +99,7 @@ struct local_child {
 
 /// One child, as this node knows it. Every field but `local` follows the store.
 struct child_entry {
-    child_id const* id = nullptr;
+    kept_key const* id = nullptr;
     std::uint64_t key = 0;    ///< for placement
     std::size_t position = 0; ///< in the order of the table
 

@@ -339,6 +339,16 @@ struct core_state {
             read_spec(child);
     }
 
+    /// Pre: nothing is known of the child, but the type and the restart rule of its entry, and its claim. What is encoded is the
+    /// record, whose spec is not looked at: it has gone where the child is started.
+    void write_first_spec(child_entry& child, spec_record const& record, bytes encoded)
+    {
+        if (store.put(record_table::spec, *child.id, {record.creation, 0}, std::move(encoded)) != 0)
+            take_creation(child, record);
+        else
+            read_spec(child);
+    }
+
     /// Takes what the store says into the entry. Malformed records, which only a broken peer writes, are as none.
     void read_spec(child_entry& child)
     {
@@ -350,12 +360,17 @@ struct core_state {
             count(child);
     }
 
-    void take_spec(child_entry& child, spec_record const& record)
+    void take_creation(child_entry& child, spec_record const& record)
     {
         child.present = true;
         child.terminated = record.terminated;
         child.creation = record.creation;
         child.request = record.request;
+    }
+
+    void take_spec(child_entry& child, spec_record const& record)
+    {
+        take_creation(child, record);
         child.restart = record.spec.restart;
         child.type = roster.intern_type(record.spec.type);
         count(child);

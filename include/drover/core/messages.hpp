@@ -112,9 +112,9 @@ struct no_scope_message {};
 
 namespace detail {
 
-[[nodiscard]] inline wire::writer begin(message_kind kind)
+[[nodiscard]] inline wire::writer begin(message_kind kind, std::size_t expected = 32)
 {
-    wire::writer out;
+    wire::writer out{expected};
     out.u8(static_cast<std::uint8_t>(kind));
     return out;
 }
@@ -137,7 +137,9 @@ namespace detail {
 
 [[nodiscard]] inline bytes encode(command_message const& value)
 {
-    auto out = detail::begin(message_kind::command);
+    auto const& spec = value.spec;
+    auto out = detail::begin(
+        message_kind::command, spec.id.size() + spec.type.size() + spec.arguments.size() + value.requester.size() + 64);
     out.u8(static_cast<std::uint8_t>(value.kind)).number(value.number).string(value.requester).fixed64(value.requester_origin);
     out.fixed32(static_cast<std::uint32_t>(value.level)).u8(value.hops).number(value.creation_known);
     if (value.kind == command_kind::start || value.kind == command_kind::update)
@@ -169,12 +171,17 @@ namespace detail {
 
 [[nodiscard]] inline bytes encode(call_message const& value)
 {
-    return detail::begin(message_kind::call).number(value.number).boolean(value.cast).string(value.id).raw(value.payload).take();
+    return detail::begin(message_kind::call, value.id.size() + value.payload.size() + 16)
+        .number(value.number)
+        .boolean(value.cast)
+        .string(value.id)
+        .raw(value.payload)
+        .take();
 }
 
 [[nodiscard]] inline bytes encode(answer_message const& value)
 {
-    return detail::begin(message_kind::answer)
+    return detail::begin(message_kind::answer, value.payload.size() + 16)
         .number(value.number)
         .u8(static_cast<std::uint8_t>(value.code))
         .raw(value.payload)

@@ -230,12 +230,10 @@ public:
         take_store_effects(now);
         if (!state_.holds.empty())
             ordering().on_acknowledged();
-        state_.effects.insert(state_.effects.end(), std::make_move_iterator(state_.effects_after_sends.begin()),
-            std::make_move_iterator(state_.effects_after_sends.end()));
-        state_.effects_after_sends.clear();
+        append_later_effects();
     }
 
-    /// What is to be done, in order; the caller takes it.
+    /// What is to be done, in order; the caller takes it, and may leave an empty vector that has room.
     [[nodiscard]] std::vector<effect>& effects() { return state_.effects; }
 
     [[nodiscard]] time_point deadline() const
@@ -566,9 +564,16 @@ private:
         state_.phase = phase::stopped;
         state_.tell(event_kind::supervisor_stopped, state_.options.name);
         state_.effects_after_sends.push_back(stopped_effect{});
-        state_.effects.insert(state_.effects.end(), std::make_move_iterator(state_.effects_after_sends.begin()),
-            std::make_move_iterator(state_.effects_after_sends.end()));
-        state_.effects_after_sends.clear();
+        append_later_effects();
+    }
+
+    void append_later_effects()
+    {
+        auto& later = state_.effects_after_sends;
+        if (state_.effects.empty())
+            return state_.effects.swap(later);
+        state_.effects.insert(state_.effects.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
+        later.clear();
     }
 
     state_type state_;
