@@ -4,6 +4,7 @@
 // instantiates, so each class template is named here with all its members; what is a template within one is used by use.hpp and
 // below. lint.py holds that every header is reached from here.
 
+#include <drover/conformance.hpp>
 #include <drover/coroutine.hpp>
 #include <drover/net.hpp>
 #include <drover/simulation.hpp>
