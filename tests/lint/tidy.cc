@@ -35,6 +35,7 @@ template class drover::core::calls<state>;
 template class drover::core::commands<state>;
 template class drover::core::reconciler<state, ordering>;
 template class drover::core::regroup<state>;
+template class drover::core::routing<state>;
 template class drover::core::timer_queue<int>;
 template class drover::core::supervisor_core<ring, crdt_store<>>;
 template class drover::simulation::event_queue<int>;

@@ -4,6 +4,7 @@
 #include <drover/core/acknowledgements.hpp>
 #include <drover/core/core_state.hpp>
 #include <drover/core/reconciler.hpp>
+#include <drover/core/routing.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -106,7 +107,7 @@ public:
     void on_command(command_message message, time_point now)
     {
         if (core_.phase >= phase::running) // otherwise the requester asks again
-            carry_out(message, target_of(message), now);
+            carry_out(message, routing<State>{core_}.target_of(message), now);
     }
 
     /// What became of a child is known: all who wait for it are answered.
@@ -206,7 +207,7 @@ private:
             return complete(operation.message.number, errc::timed_out, operation.ref, {});
         ++operation.attempts;
         core_.aim(operation, no_node);
-        core_.aim(operation, target_of(operation.message));
+        core_.aim(operation, routing<State>{core_}.target_of(operation.message));
         look_again(operation, std::min(operation.deadline, now + core_.options.retry_interval));
         if (operation.target == core_.own || operation.target == no_node) {
             auto message = operation.message;                 // to be given again, should it come to nothing
@@ -234,45 +235,6 @@ private:
         return (child == nullptr || !child->present) && creation_of(operation.message.spec.id) > operation.message.creation_known;
     }
 
-    // A start goes where placement says; the others to whoever owns the child, or would.
-    [[nodiscard]] node_index target_of(command_message const& message)
-    {
-        auto const* const child = core_.children.find(message.spec.id);
-        if (message.kind == command_kind::start) {
-            if (child != nullptr && child->present)
-                return core_.own; // answered here: it is known already
-            return start_target_of(message);
-        }
-        if (child == nullptr || !child->present)
-            return core_.own;
-        auto const ended = child->owned && child->status == owner_status::ended;
-        if (child->owned && core_.nodes[child->owner].alive && !(message.kind == command_kind::restart && ended))
-            return child->owner;
-        auto const placed = message.kind == command_kind::restart ? core_.placed(*child) : core_.home(*child);
-        if (placed != no_node)
-            return placed;
-        return message.kind == command_kind::restart ? no_node : core_.own;
-    }
-
-    [[nodiscard]] node_index start_target_of(command_message const& message)
-    {
-        child_entry wanted;
-        wanted.type = core_.roster.intern_type(message.spec.type);
-        wanted.key = core_.children.key_of(message.spec.id);
-        auto const from_here = message.requester == core_.self.name && message.requester_origin == core_.origin;
-        // By load, the node where the start was asked for has decided: it knows what else it has sent.
-        if (State::by_load && !from_here && core_.roster.is_candidate(wanted.type, core_.own, core_.nodes))
-            return core_.own;
-        return core_.placed(wanted);
-    }
-
-    [[nodiscard]] errc nobody_for(command_message const& message)
-    {
-        if (message.kind != command_kind::start || core_.roster.knows_type(core_.roster.intern_type(message.spec.type)))
-            return errc::no_eligible_node;
-        return errc::unknown_type;
-    }
-
     [[nodiscard]] bool two_suffice(command_operation const& operation) const
     {
         return operation.holders <= 2 && operation.answerer != core_.self
@@ -298,7 +260,7 @@ private:
             if (auto const* const known = answer_of({message.requester_origin, message.number}))
                 return answer(message, *known);
         if (target == no_node)
-            return answer(message, refusal(nobody_for(message)));
+            return answer(message, refusal(routing<State>{core_}.nobody_for(message)));
         if (target != core_.own && message.hops < command_hops_max) {
             ++message.hops;
             return core_.send(core_.nodes[target].id.name, encode(message));
