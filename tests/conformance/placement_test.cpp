@@ -92,7 +92,7 @@ struct faulty_placement {
         {
             table_type const copy{other};
             *this = copy;
-            moves_ += has(fault::lost_when_moved) ? 1 : 0;
+            moves_ += has(fault::lost_when_moved) ? 1U : 0U;
             return *this;
         }
 
@@ -106,7 +106,7 @@ struct faulty_placement {
                 return 0;
             auto const salt = (has(fault::asking_matters) ? asked_++ / 2'000 : 0) + (has(fault::lost_when_moved) ? moves_ / 2 : 0)
                 + instance_ + (has(fault::all_moves) ? names_.size() : 0)
-                + (has(fault::refers_to_names) ? names_.back().size() + names_.front()[0] : 0);
+                + (has(fault::refers_to_names) ? names_.back().size() + (names_.front().front() == '?' ? 1U : 0U) : 0);
             return table_.place(key ^ (salt == 0 ? 0 : drover::mix64(static_cast<std::uint64_t>(salt))));
         }
 
@@ -151,7 +151,7 @@ struct faulty_placement {
         uniform::table_type table_;
         std::vector<std::string_view> names_;
         mutable std::uint64_t asked_ = 0;
-        int moves_ = 0;
+        std::uint64_t moves_ = 0;
         std::uint64_t instance_ = 0;
     };
 
