@@ -52,8 +52,19 @@ enum class scope : std::uint8_t {
 /// goes on (`supervisor_options::conflict`), and what was acknowledged to a child by a majority is kept.
 template <class Transport, class Membership = static_members, class Placement = ring, class StateStore = crdt_store<>>
 class distributed_supervisor {
+    static_assert(has_runtime<Transport>,
+        "drover: the first parameter of distributed_supervisor must have a runtime_type: clock, timers, randomness and strand of "
+        "a node (see "
+        "docs/concepts/transport.md)");
     static_assert(transport<Transport>,
         "drover: the first parameter of distributed_supervisor must be a Transport (see docs/concepts/transport.md)");
+    static_assert(has_membership_capabilities<Membership>,
+        "drover: the second parameter of distributed_supervisor must say what it promises: static constexpr "
+        "membership_capabilities capabilities "
+        "(see docs/concepts/membership.md)");
+    static_assert(std::move_constructible<Membership> && std::default_initializable<Membership>,
+        "drover: the second parameter of distributed_supervisor must be movable and default constructible (see "
+        "docs/concepts/membership.md)");
     static_assert(membership<Membership>,
         "drover: the second parameter of distributed_supervisor must be a Membership (see docs/concepts/membership.md)");
     static_assert(placement<Placement>,
@@ -63,8 +74,21 @@ class distributed_supervisor {
     static_assert(!(Placement::capabilities.voters && StateStore::capabilities.linearizable),
         "drover: two authorities at once: a Placement with voters needs a StateStore that is not linearizable; drop quorum<> or "
         "choose crdt_store");
-    static_assert(Placement::capabilities.agreed,
-        "drover: this Placement is not a function of the view alone (agreed), so two nodes could both claim a child");
+    static_assert(authority_of<Placement, StateStore> == drover::authority::none,
+        "drover: ownership granted by voters or by a linearizable StateStore is not part of this version: choose ring or "
+        "uniform, "
+        "and crdt_store");
+    static_assert(Placement::capabilities.agreed || Placement::capabilities.by_load,
+        "drover: this Placement is neither a function of the view alone (agreed) nor recorded (by_load), so two nodes could both "
+        "claim a child");
+    static_assert(!Placement::capabilities.by_load || load_placement<Placement>,
+        "drover: a Placement that is by_load must be a load_placement (see docs/concepts/placement.md)");
+    static_assert(StateStore::capabilities.ordered,
+        "drover: this StateStore has no one winner of concurrent writes (ordered), so two nodes could see different owners for "
+        "ever");
+    static_assert(StateStore::capabilities.replicated || StateStore::capabilities.standalone,
+        "drover: this StateStore is not replicated, so its children are lost with their node: wrap it in drover::standalone<> if "
+        "that is wanted");
 
 public:
     using transport_type = Transport;
@@ -329,5 +353,18 @@ private:
     std::optional<node_type> own_node_;
     std::shared_ptr<shell_type> shell_;
 };
+
+/// A supervisor of which no less than `Asked` is promised about the number of instances of a child; what promises less does
+/// not compile.
+template <promise_level Asked, class Supervisor>
+struct promising_supervisor {
+    static_assert(Supervisor::promised >= Asked,
+        "drover: these policies promise less than is asked: at_most_one_effective needs a StateStore that is linearizable, "
+        "at_most_one_running a Placement with voters");
+    using type = Supervisor;
+};
+
+template <promise_level Asked, class Supervisor>
+using promising = typename promising_supervisor<Asked, Supervisor>::type;
 
 } // namespace drover

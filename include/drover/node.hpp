@@ -16,6 +16,7 @@
 #include <boost/asio/async_result.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -363,8 +364,16 @@ class distributed_supervisor;
 /// others see it die.
 template <class Transport, class Membership>
 class node {
+    static_assert(has_runtime<Transport>,
+        "drover: the first parameter of node must have a runtime_type: clock, timers, randomness and strand of a node (see "
+        "docs/concepts/transport.md)");
     static_assert(
         transport<Transport>, "drover: the first parameter of node must be a Transport (see docs/concepts/transport.md)");
+    static_assert(has_membership_capabilities<Membership>,
+        "drover: the second parameter of node must say what it promises: static constexpr membership_capabilities capabilities "
+        "(see docs/concepts/membership.md)");
+    static_assert(std::move_constructible<Membership> && std::default_initializable<Membership>,
+        "drover: the second parameter of node must be movable and default constructible (see docs/concepts/membership.md)");
     static_assert(
         membership<Membership>, "drover: the second parameter of node must be a Membership (see docs/concepts/membership.md)");
 

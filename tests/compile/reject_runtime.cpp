@@ -1,8 +1,9 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
-// expect: drover: the first parameter of distributed_supervisor must be a Transport (see docs/concepts/transport.md)
+// expect: drover: the first parameter of distributed_supervisor must have a runtime_type: clock, timers, randomness and strand of
+// a node
 #include "archetypes.hpp"
 
-// A transport with time of its own, which is not the supervisor's.
+// Time of its own, which is not the supervisor's.
 struct wall_clock_time : archetype::runtime {
     using archetype::runtime::runtime;
     [[nodiscard]] std::chrono::system_clock::time_point now() const;

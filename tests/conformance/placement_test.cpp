@@ -136,16 +136,15 @@ struct faulty_placement {
             return table_.place_where(key, [&](std::size_t index) { return has_room(index, loads); });
         }
 
-        std::uint64_t capacity(std::size_t, std::uint64_t total) const requires ByLoad { return total / names_.size() + 2; }
+        bool has_room(std::size_t index, candidate_loads const& loads) const
+        {
+            return loads.each[index] < loads.total / names_.size() + 2;
+        }
 
     private:
         friend struct faulty_placement;
 
         bool has(fault which) const { return planted_ == which; }
-        bool has_room(std::size_t index, candidate_loads const& loads) const
-        {
-            return loads.each[index] < loads.total / names_.size() + 2;
-        }
 
         fault planted_ = fault::none;
         uniform::table_type table_;

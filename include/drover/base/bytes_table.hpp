@@ -2,16 +2,109 @@
 #pragma once
 
 #include <drover/base/bytes.hpp>
-#include <drover/base/expects.hpp>
 #include <drover/base/hash.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
 #include <vector>
 
 namespace drover {
+namespace detail {
+
+/// The keys of a `bytes_table`, and where they are, whatever the values: compiled once, for tables of all types.
+class bytes_index {
+public:
+    struct node {
+        explicit node(bytes_view name) : key{name} {}
+
+        bytes const key;
+    };
+
+    struct slot {
+        std::uint64_t hash = 0;
+        node* held = nullptr;
+    };
+
+    bytes_index() = default;
+    bytes_index(bytes_index&& other) noexcept : slots_{std::move(other.slots_)}, size_{std::exchange(other.size_, 0)} {}
+
+    /// Null when there is none.
+    [[nodiscard]] node* find(bytes_view key, std::uint64_t hash) const
+    {
+        return slots_.empty() ? nullptr : slots_[place_of(key, hash)].held;
+    }
+
+    /// Makes room for one more.
+    void reserve_one()
+    {
+        if ((size_ + 1) * 5 > slots_.size() * 4)
+            grow();
+    }
+
+    /// Pre: there is room, and no node of this key.
+    void put(node& added, std::uint64_t hash) noexcept
+    {
+        slots_[place_of(added.key, hash)] = {hash, &added};
+        ++size_;
+    }
+
+    /// The node of this key, which is no longer here; null when there is none.
+    [[nodiscard]] node* take(bytes_view key)
+    {
+        auto const hash = hash64(key);
+        auto* const gone = find(key, hash);
+        if (gone == nullptr)
+            return nullptr;
+        auto hole = place_of(key, hash);
+        for (auto next = after(hole); slots_[next].held != nullptr; next = after(next)) {
+            auto const home = slots_[next].hash & mask();
+            if (((next - home) & mask()) < ((next - hole) & mask()))
+                continue; // it may not lie before its home
+            slots_[hole] = slots_[next];
+            hole = next;
+        }
+        slots_[hole] = {};
+        --size_;
+        return gone;
+    }
+
+    [[nodiscard]] std::vector<slot> const& slots() const { return slots_; }
+    [[nodiscard]] std::size_t size() const { return size_; }
+
+private:
+    static constexpr std::size_t size_initial = 16; // a power of two, as all that follow
+
+    [[nodiscard]] std::size_t mask() const { return slots_.size() - 1; }
+    [[nodiscard]] std::size_t after(std::size_t place) const { return (place + 1) & mask(); }
+
+    /// Where the node of this key is, or the empty slot that ends the search. Pre: there are slots.
+    [[nodiscard]] std::size_t place_of(bytes_view key, std::uint64_t hash) const
+    {
+        auto place = hash & mask();
+        while (slots_[place].held != nullptr && (slots_[place].hash != hash || slots_[place].held->key != key))
+            place = after(place);
+        return place;
+    }
+
+    void grow()
+    {
+        auto const old = std::exchange(slots_, std::vector<slot>(slots_.empty() ? size_initial : slots_.size() * 2));
+        for (auto const& each : old) {
+            if (each.held == nullptr)
+                continue;
+            auto place = each.hash & mask();
+            while (slots_[place].held != nullptr)
+                place = after(place);
+            slots_[place] = each;
+        }
+    }
+
+    std::vector<slot> slots_;
+    std::size_t size_ = 0;
+};
+
+} // namespace detail
 
 /// Values by octet string. Keys and values stay where they are until they are erased.
 ///
@@ -21,97 +114,58 @@ namespace drover {
 template <class Value>
 class bytes_table {
 public:
-    struct node {
-        explicit node(bytes_view name) : key{name} {}
+    struct node : detail::bytes_index::node {
+        using detail::bytes_index::node::node;
 
-        bytes const key;
         Value value{};
     };
 
-    [[nodiscard]] node* find(bytes_view key) { return at(place_of(key, hash64(key))); }
-    [[nodiscard]] node const* find(bytes_view key) const { return at(place_of(key, hash64(key))); }
+    bytes_table() = default;
+    bytes_table(bytes_table&&) noexcept = default;
+    bytes_table& operator=(bytes_table&&) = delete;
+
+    ~bytes_table()
+    {
+        for (auto const& each : index_.slots())
+            delete static_cast<node*>(each.held);
+    }
+
+    [[nodiscard]] node* find(bytes_view key) { return static_cast<node*>(index_.find(key, hash64(key))); }
+    [[nodiscard]] node const* find(bytes_view key) const { return static_cast<node const*>(index_.find(key, hash64(key))); }
 
     /// The node of this key, made when there is none. `second`: it was made.
     std::pair<node*, bool> insert(bytes_view key)
     {
         auto const hash = hash64(key);
-        if (auto* const present = at(place_of(key, hash)); present != nullptr)
-            return {present, false};
-        if ((size_ + 1) * 5 > slots_.size() * 4)
-            grow();
-        auto& place = slots_[place_of(key, hash)];
-        place = {hash, std::make_unique<node>(key)};
-        ++size_;
-        return {place.held.get(), true};
+        if (auto* const present = index_.find(key, hash); present != nullptr)
+            return {static_cast<node*>(present), false};
+        index_.reserve_one();
+        auto* const made = new node{key};
+        index_.put(*made, hash);
+        return {made, true};
     }
 
     /// False when there is none. `key` may be that of the node.
     bool erase(bytes_view key)
     {
-        auto hole = place_of(key, hash64(key));
-        if (at(hole) == nullptr)
-            return false;
-        auto const gone = std::move(slots_[hole].held);
-        for (auto next = after(hole); slots_[next].held != nullptr; next = after(next)) {
-            auto const home = slots_[next].hash & mask();
-            if (((next - home) & mask()) < ((next - hole) & mask()))
-                continue; // it may not lie before its home
-            slots_[hole] = std::move(slots_[next]);
-            hole = next;
-        }
-        --size_;
-        return true;
+        auto const* const gone = static_cast<node*>(index_.take(key));
+        delete gone;
+        return gone != nullptr;
     }
 
     /// In no order: what follows from it must not depend on one. The table is not to be changed meanwhile.
     template <class Visit>
     void for_each(Visit&& visit) const
     {
-        for (auto const& each : slots_)
+        for (auto const& each : index_.slots())
             if (each.held != nullptr)
-                visit(std::as_const(*each.held));
+                visit(static_cast<node const&>(*each.held));
     }
 
-    [[nodiscard]] std::size_t size() const { return size_; }
+    [[nodiscard]] std::size_t size() const { return index_.size(); }
 
 private:
-    static constexpr std::size_t size_initial = 16; // a power of two, as all that follow
-
-    struct slot {
-        std::uint64_t hash = 0;
-        std::unique_ptr<node> held{};
-    };
-
-    [[nodiscard]] std::size_t mask() const { return slots_.size() - 1; }
-    [[nodiscard]] std::size_t after(std::size_t place) const { return (place + 1) & mask(); }
-    [[nodiscard]] node* at(std::size_t place) const { return slots_.empty() ? nullptr : slots_[place].held.get(); }
-
-    /// Where the node of this key is, or the empty slot that ends the search.
-    [[nodiscard]] std::size_t place_of(bytes_view key, std::uint64_t hash) const
-    {
-        if (slots_.empty())
-            return 0;
-        auto place = hash & mask();
-        while (slots_[place].held != nullptr && (slots_[place].hash != hash || slots_[place].held->key != key))
-            place = after(place);
-        return place;
-    }
-
-    void grow()
-    {
-        auto old = std::exchange(slots_, std::vector<slot>(slots_.empty() ? size_initial : slots_.size() * 2));
-        for (auto& each : old) {
-            if (each.held == nullptr)
-                continue;
-            auto place = each.hash & mask();
-            while (slots_[place].held != nullptr)
-                place = after(place);
-            slots_[place] = std::move(each);
-        }
-    }
-
-    std::vector<slot> slots_;
-    std::size_t size_ = 0;
+    detail::bytes_index index_;
 };
 
 } // namespace drover

@@ -394,7 +394,7 @@ private:
             auto const chosen = table.place(key, candidate_loads{loads, total});
             if (chosen >= count)
                 return;
-            judge_capacity(table, key, chosen, loads, total);
+            judge_capacity(table, key, chosen, {loads, total});
             ++loads[chosen];
             ++total;
             if (auto const leaves = random.below(count); loads[leaves] > 0 && random.chance(300'000)) {
@@ -410,23 +410,18 @@ private:
             ": a home that carries everything is given one more");
     }
 
-    /// A model that says what its capacities are is held to them.
-    void judge_capacity(table_type const& table, std::uint64_t key, std::size_t chosen, std::vector<std::uint32_t> const& loads,
-        std::uint64_t total)
+    void judge_capacity(table_type const& table, std::uint64_t key, std::size_t chosen, candidate_loads const& loads)
     {
-        if constexpr (requires {
-                          {
-                              table.capacity(chosen, total)
-                              } -> std::convertible_to<std::uint64_t>;
-                      }) {
-            found_.law(placement_law::home);
-            auto const home = table.place(key);
-            found_.check(loads[home] >= table.capacity(home, total) || chosen == home, "seed ", seed_, ": the home of key ", key,
-                " has room, and the child is placed elsewhere");
-            found_.law(placement_law::capacity);
-            found_.check(loads[chosen] < table.capacity(chosen, total), "seed ", seed_, ": a candidate that carries ",
-                loads[chosen], " of ", total, " is given one more, and its capacity is ", table.capacity(chosen, total));
-        }
+        auto const home = table.place(key);
+        found_.law(placement_law::home);
+        found_.check(chosen == home || !table.has_room(home, loads), "seed ", seed_, ": the home of key ", key,
+            " has room, and the child is placed elsewhere");
+        auto somebody = false;
+        for (std::size_t index = 0; index < loads.each.size(); ++index)
+            somebody |= table.has_room(index, loads);
+        found_.law(placement_law::capacity);
+        found_.check(table.has_room(chosen, loads) || !somebody, "seed ", seed_, ": a candidate that carries ",
+            loads.each[chosen], " of ", loads.total, " and has no room is given one more, and another has room");
     }
 
     report& found_;

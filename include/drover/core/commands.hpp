@@ -185,6 +185,7 @@ private:
         auto const found = core_.commands.find(number);
         if (found == core_.commands.end())
             return;
+        core_.aim(found->second, no_node);
         core_.commands.erase(found);
         if (code != errc::success && code != errc::not_acknowledged)
             return refuse(number, std::move(ref.id), code, std::move(reason), std::move(ref.node), ref.generation);
@@ -224,7 +225,8 @@ private:
         if (undone(operation))
             return complete(operation.message.number, errc::timed_out, operation.ref, {});
         ++operation.attempts;
-        operation.target = target_of(operation.message);
+        core_.aim(operation, no_node);
+        core_.aim(operation, target_of(operation.message));
         look_again(operation, std::min(operation.deadline, now + core_.options.retry_interval));
         if (operation.target == core_.own || operation.target == no_node) {
             auto message = operation.message;
@@ -259,18 +261,29 @@ private:
         if (message.kind == command_kind::start) {
             if (child != nullptr && child->present)
                 return core_.own; // answered here: it is known already
-            auto const type = core_.roster.intern_type(message.spec.type);
-            return core_.roster.place(type, core_.children.key_of(message.spec.id), core_.nodes);
+            return start_target_of(message);
         }
         if (child == nullptr || !child->present)
             return core_.own;
         auto const ended = child->owned && child->status == owner_status::ended;
         if (child->owned && core_.nodes[child->owner].alive && !(message.kind == command_kind::restart && ended))
             return child->owner;
-        auto const placed = core_.placed(*child);
+        auto const placed = message.kind == command_kind::restart ? core_.placed(*child) : core_.home(*child);
         if (placed != no_node)
             return placed;
         return message.kind == command_kind::restart ? no_node : core_.own;
+    }
+
+    [[nodiscard]] node_index start_target_of(command_message const& message)
+    {
+        child_entry wanted;
+        wanted.type = core_.roster.intern_type(message.spec.type);
+        wanted.key = core_.children.key_of(message.spec.id);
+        auto const from_here = message.requester == core_.self.name && message.requester_origin == core_.origin;
+        // By load, the node where the start was asked for has decided: it knows what else it has sent.
+        if (State::by_load && !from_here && core_.roster.is_candidate(wanted.type, core_.own, core_.nodes))
+            return core_.own;
+        return core_.placed(wanted);
     }
 
     [[nodiscard]] errc nobody_for(command_message const& message)

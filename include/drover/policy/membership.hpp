@@ -44,14 +44,22 @@ struct membership_identity {
     std::uint64_t random_seed = 0;
 };
 
+/// Says what it promises. The part of a Membership that a sentence of its own tells about when it is missing.
+template <class M>
+concept has_membership_capabilities = requires
+{
+    {
+        M::capabilities
+        } -> std::convertible_to<membership_capabilities>;
+};
+
 /// Who is alive: a pure machine. It sees inputs with the time at which they came, and answers with effects; it has one
 /// deadline, and a wake-up before it changes nothing. See docs/concepts/membership.md.
 // clang-format off
 template <class M>
-concept membership = std::move_constructible<M> && std::default_initializable<M>
+concept membership = std::move_constructible<M> && std::default_initializable<M> && has_membership_capabilities<M>
     && requires(M& m, M const& c, membership_identity identity, peer const& who, node_id const& id, bytes_view frame,
         std::string_view address, dial_failure why, errc code, time_point now, membership_effects& out) {
-           { M::capabilities } -> std::convertible_to<membership_capabilities>;
            m.start(identity, now, out);                   // once, first
            m.on_peer_up(who, now, out);                   // a connection came up
            m.on_peer_down(id, now, out);                  // a connection was lost: a hint

@@ -1,6 +1,7 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
 #pragma once
 
+#include <drover/base/limits.hpp>
 #include <drover/policy/capabilities.hpp>
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace drover {
 /// A node that may run children.
 struct candidate {
     /// A heavier candidate counts as one of this weight.
-    static constexpr std::uint32_t weight_max = 1'000;
+    static constexpr std::uint32_t weight_max = limits::node_weight_max;
 
     std::string_view name;
     std::uint32_t weight = 1; ///< its share, in proportion to the others'; at least 1
@@ -70,11 +71,13 @@ concept ranked_placement = placement<P>
        };
 
 /// A placement that looks at loads. `place(key)` is then the child's home: the node that decides where the child goes, the same
-/// in every equal view; `place(key, loads)` is its decision. Pre: `loads` has a figure for each candidate.
+/// in every equal view; `place(key, loads)` is its decision. `has_room(index, loads)`: that candidate may be given one child
+/// more. Pre: `loads` has a figure for each candidate.
 template <class P>
 concept load_placement = placement<P> && P::capabilities.by_load && !P::capabilities.agreed
     && requires(typename P::table_type const& table, std::uint64_t key, candidate_loads const& loads) {
            { table.place(key, loads) } -> std::same_as<std::size_t>;
+           { table.has_room(std::size_t{}, loads) } -> std::same_as<bool>;
        };
 // clang-format on
 

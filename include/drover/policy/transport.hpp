@@ -79,10 +79,18 @@ concept runtime = std::copy_constructible<R> && requires(R& r, R const& c, uniqu
 };
 // clang-format on
 
+/// Names its runtime. The part of a Transport that a sentence of its own tells about when it is missing.
+template <class T>
+concept has_runtime = requires
+{
+    typename T::runtime_type;
+}
+&&runtime<typename T::runtime_type>;
+
 /// How bytes reach a node, and what is time. See docs/concepts/transport.md.
 // clang-format off
 template <class T>
-concept transport = requires { typename T::runtime_type; } && runtime<typename T::runtime_type>
+concept transport = has_runtime<T>
     && std::constructible_from<T, typename T::runtime_type const&, transport_options>
     && requires(T& t, T const& c, transport_events& events, std::string_view text, bytes frame) {
            { T::capabilities } -> std::convertible_to<transport_capabilities>;

@@ -9,12 +9,11 @@
 #include <drover/policy/state_store.hpp>
 #include <drover/store/causal_context.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <tuple>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -121,25 +120,28 @@ public:
     bool learn_origin(node_id const& node)
     {
         auto const id = origin_of(node);
-        auto const [found, inserted] = origins_.try_emplace(id, origin_state{node, nullptr});
-        return inserted || found->second.node == node;
+        auto const at = place_of(id);
+        if (at != origins_.end() && at->id == id)
+            return at->node == node;
+        origins_.insert(at, origin_state{id, node, nullptr});
+        return true;
     }
 
     [[nodiscard]] node_id const* origin(origin_id id) const
     {
-        auto const found = origins_.find(id);
-        return found == origins_.end() ? nullptr : &found->second.node;
+        auto const at = place_of(id);
+        return at != origins_.end() && at->id == id ? &at->node : nullptr;
     }
 
     /// The winning writes of `origin` with a number above `after`, oldest first. O(answer).
     template <class Visit>
     void for_each_after(origin_id origin, sequence_number after, Visit&& visit) const
     {
-        auto const found = origins_.find(origin);
-        if (found == origins_.end())
+        auto const found = place_of(origin);
+        if (found == origins_.end() || found->id != origin)
             return;
         entry const* oldest = nullptr;
-        for (entry const* at = found->second.newest; at != nullptr && at->sequence > after; at = at->older)
+        for (entry const* at = found->newest; at != nullptr && at->sequence > after; at = at->older)
             oldest = at;
         for (; oldest != nullptr; oldest = oldest->newer)
             visit(*oldest);
@@ -169,11 +171,24 @@ public:
 
 private:
     struct origin_state {
+        origin_id id;
         node_id node;
         entry* newest;
     };
 
     using row = std::unique_ptr<entry>; // the records of one key, in no order
+
+    [[nodiscard]] std::vector<origin_state>::const_iterator place_of(origin_id id) const
+    {
+        return std::lower_bound(origins_.begin(), origins_.end(), id,
+            [](origin_state const& known, origin_id wanted) { return known.id < wanted; });
+    }
+
+    /// Pre: the origin has been learned.
+    [[nodiscard]] origin_state& state_of(origin_id id)
+    {
+        return origins_[static_cast<std::size_t>(place_of(id) - origins_.begin())];
+    }
 
     /// Where the record of a table is, or would be.
     template <class Row>
@@ -215,11 +230,11 @@ private:
 
     [[nodiscard]] bool wins(write const& incoming, write const& present) const
     {
-        auto const left = std::tie(incoming.rank, incoming.stamp);
-        auto const right = std::tie(present.rank, present.stamp);
-        if (left != right)
-            return left > right;
-        return origins_.find(incoming.origin)->second.node > origins_.find(present.origin)->second.node;
+        if (incoming.rank != present.rank)
+            return incoming.rank > present.rank;
+        if (incoming.stamp != present.stamp)
+            return incoming.stamp > present.stamp;
+        return place_of(incoming.origin)->node > place_of(present.origin)->node;
     }
 
     void replace(entry& target, write&& next)
@@ -240,13 +255,13 @@ private:
         if (target.newer != nullptr)
             target.newer->older = target.older;
         else
-            origins_.find(target.origin)->second.newest = target.older;
+            state_of(target.origin).newest = target.older;
         target.older = target.newer = nullptr;
     }
 
     void link(entry& target)
     {
-        auto& origin = origins_.find(target.origin)->second;
+        auto& origin = state_of(target.origin);
         expects(origin.newest == nullptr || origin.newest->sequence < target.sequence, "writes of one origin come in order");
         target.older = origin.newest;
         if (origin.newest != nullptr)
@@ -261,7 +276,7 @@ private:
     causal_context context_;
     std::size_t size_ = 0;
     bytes_table<row> rows_;
-    std::unordered_map<origin_id, origin_state> origins_; // looked up, never iterated
+    std::vector<origin_state> origins_; // sorted by id
     std::deque<removal> removals_;
 };
 
