@@ -115,7 +115,7 @@ public:
         if (found && has(fault::stamp_constant))
             found->stamp = 1;
         if (found && has(fault::stamp_of_node))
-            found->stamp = found->stamp * 1'000 + self_.name.back() % 10;
+            found->stamp = found->stamp * 1'000 + static_cast<std::uint64_t>(self_.name.back() & 7);
         if (found && has(fault::empty_value_absent) && found->value.empty())
             return std::nullopt;
         if (found && has(fault::value_altered) && found->value.size() > 30 && found->value.size() < 60)
