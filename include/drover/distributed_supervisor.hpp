@@ -67,10 +67,34 @@ class distributed_supervisor {
         "docs/concepts/membership.md)");
     static_assert(membership<Membership>,
         "drover: the second parameter of distributed_supervisor must be a Membership (see docs/concepts/membership.md)");
+    static_assert(std::move_constructible<Placement> && std::default_initializable<Placement>,
+        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md): "
+        "give it a move constructor and a default constructor");
+    static_assert(has_placement_capabilities<Placement>,
+        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md): "
+        "let it say what it promises, static constexpr placement_capabilities capabilities");
+    static_assert(has_placement_table<Placement>,
+        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md): "
+        "give it a table_type that is movable, default constructible, and has std::size_t place(std::uint64_t key) const");
     static_assert(placement<Placement>,
-        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md)");
-    static_assert(state_store<StateStore>,
-        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md)");
+        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md): "
+        "give it table_type build(std::span<candidate const>) const");
+    static_assert(std::move_constructible<StateStore> && std::default_initializable<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "give it a move constructor and a default constructor");
+    static_assert(has_store_capabilities<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "let it say what it promises, static constexpr store_capabilities capabilities");
+    static_assert(keeps_records<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "it keeps records by open, put, remove, find, rank_of and version");
+    static_assert(talks_to_peers<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "it talks to its peers by set_members, on_peer_up, on_peer_connected, on_peer_down, on_message, on_time, flush, deadline "
+        "and effects");
+    static_assert(says_who_holds<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "it says who holds what by held_by, has_seen, context, covers, acknowledges, level_with and synchronised");
     static_assert(!(Placement::capabilities.voters && StateStore::capabilities.linearizable),
         "drover: two authorities at once: a Placement with voters needs a StateStore that is not linearizable; drop quorum<> or "
         "choose crdt_store");
