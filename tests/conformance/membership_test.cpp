@@ -6,6 +6,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <set>
@@ -22,12 +23,12 @@ using factory = std::function<mutants::mutant()>; // one type for all of them: t
 
 std::set<std::string> all_broken;
 
-/// The laws that this mutant breaks, in the order of the suite.
+/// The laws that this mutant breaks, in the order of the suite. One seed shows all but those that take bad luck.
 template <class Mutant>
-laws broken_by()
+laws broken_by(std::uint64_t rounds = 1)
 {
-    auto const found =
-        conformance::check_membership(factory{[] { return mutants::mutant{std::make_unique<Mutant>()}; }}, {}, {.rounds = 2});
+    auto const found = conformance::check_membership(
+        factory{[] { return mutants::mutant{std::make_unique<Mutant>()}; }}, {}, {.rounds = rounds});
     CHECK_FALSE(found.passed());
     auto const broken = found.broken_laws();
     all_broken.insert(broken.begin(), broken.end());
@@ -111,7 +112,7 @@ TEST_CASE("each broken membership breaks the law that it is made to break, and e
     CHECK(broken_by<never_gives_up>() == laws{law::gives_up});
     CHECK(broken_by<hides_the_reason>() == laws{law::turned_away});
     CHECK(broken_by<does_not_listen>() == laws{law::joins, law::loss});
-    CHECK(broken_by<repeats_nothing>() == laws{law::loss});
+    CHECK(broken_by<repeats_nothing>(2) == laws{law::loss});
     CHECK(broken_by<dials_seeds_only>() == laws{law::mesh, law::outlived});
 
     CHECK(broken_by<sees_no_death>() == laws{law::crash, law::silence, law::converges});
