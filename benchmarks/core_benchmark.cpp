@@ -41,7 +41,8 @@ struct few_on_the_last {
         std::uint64_t period;
         [[nodiscard]] std::size_t place(std::uint64_t key) const { return candidates_count == 3 && key % period == 0 ? 2 : 0; }
     };
-    static constexpr drover::placement_capabilities capabilities{.agreed = true, .minimal_moves = true, .voters = false};
+    [[maybe_unused]] static constexpr drover::placement_capabilities capabilities{
+        .agreed = true, .minimal_moves = true, .voters = false};
 
     [[nodiscard]] table_type build(std::span<drover::candidate const> candidates) const { return {candidates.size(), period}; }
 

@@ -271,4 +271,5 @@ void supervisors(benchmark::State& state)
 } // namespace
 
 BENCHMARK(gossip)->ArgName("nodes")->Arg(5)->Arg(100)->Arg(1'000)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(supervisors)->ArgName("nodes")->Arg(5)->Arg(30)->Arg(100)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(supervisors)->ArgName("nodes")->Arg(5)->Arg(20)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(supervisors)->Name("supervisors_large")->ArgName("nodes")->Arg(100)->UseManualTime()->Unit(benchmark::kMillisecond);

@@ -228,7 +228,7 @@ void merge(benchmark::State& state)
     if (!replicas.level())
         return state.SkipWithError("the replicas are not level");
     account.report(state, plain_map::time_of_one(entries, plain_map::put));
-    auto const written = static_cast<double>(writes * state.iterations());
+    auto const written = static_cast<double>(writes) * static_cast<double>(state.iterations());
     auto const contents = static_cast<double>(numbered_keys::size + value_size);
     state.counters["octets_beyond"] = static_cast<double>(replicas.octets) / written - contents;
 }
