@@ -22,7 +22,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -208,12 +207,7 @@ private:
         auto const keep = this->shared_from_this(); // an effect may drop the last other owner
         unsigned round = 0;
         for (; round < rounds_max && !stopped_; ++round) {
-            std::vector<core::effect> effects;
-            {
-                std::lock_guard const lock{mutex_};
-                core_.flush(node_->runtime().now());
-                effects.swap(core_.effects());
-            }
+            auto effects = take_effects();
             if (effects.empty() && exits_.empty())
                 break;
             for (auto& effect : effects)
@@ -230,6 +224,13 @@ private:
         if (round == rounds_max)
             return pump_soon();
         arm();
+    }
+
+    [[nodiscard]] auto take_effects()
+    {
+        std::lock_guard const lock{mutex_};
+        core_.flush(node_->runtime().now());
+        return std::exchange(core_.effects(), {});
     }
 
     void arm()
