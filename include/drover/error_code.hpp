@@ -6,6 +6,7 @@
 #include <boost/system/error_category.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <cerrno>
 #include <string>
 #include <type_traits>
 
@@ -36,6 +37,13 @@ public:
     return code == errc::success ? error_code{} : error_code{static_cast<int>(code), category()};
 }
 
+namespace detail {
+
+/// What Asio's operations complete with when they are cancelled (`boost::asio::error::operation_aborted`, whose header
+/// brings the errors of name resolution along).
+[[nodiscard]] inline error_code operation_aborted() { return {ECANCELED, boost::system::system_category()}; }
+
+} // namespace detail
 } // namespace drover
 
 template <>

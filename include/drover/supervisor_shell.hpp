@@ -22,7 +22,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -71,7 +70,7 @@ public:
         factories_.insert_or_assign(std::move(name), std::move(factory));
         if (!started_)
             return;
-        step([&](time_point now) { core_.set_types(type_names(), now); });
+        step([&](time_point now) { core_.set_types(names_of(factories_), now); });
     }
 
     void start(done_handler done)
@@ -208,11 +207,7 @@ private:
         auto const keep = this->shared_from_this(); // an effect may drop the last other owner
         unsigned round = 0;
         for (; round < rounds_max && !stopped_; ++round) {
-            {
-                std::lock_guard const lock{mutex_};
-                core_.flush(node_->runtime().now());
-                effects_.swap(core_.effects());
-            }
+            take_effects();
             if (effects_.empty() && exits_.empty())
                 break;
             for (auto& effect : effects_)
@@ -232,6 +227,13 @@ private:
         if (round == rounds_max)
             return pump_soon();
         arm();
+    }
+
+    void take_effects()
+    {
+        std::lock_guard const lock{mutex_};
+        core_.flush(node_->runtime().now());
+        effects_.swap(core_.effects());
     }
 
     void arm()
@@ -280,7 +282,7 @@ private:
             node_->remove_scope(name_);
             return std::exchange(start_done_, nullptr)(code);
         }
-        step([&](time_point now) { core_.start(type_names(), node_->current_view(), now); });
+        step([&](time_point now) { core_.start(names_of(factories_), node_->current_view(), now); });
     }
 
     void on_view(view const& members) override
@@ -555,14 +557,6 @@ private:
 
     void post(unique_function<void()> turn) override { node_->runtime().post(std::move(turn)); }
 
-    [[nodiscard]] std::vector<std::string> type_names() const
-    {
-        std::vector<std::string> names;
-        for (auto const& [name, factory] : factories_)
-            names.push_back(name);
-        return names;
-    }
-
     static constexpr unsigned rounds_max = 64;                // then others get a turn on the strand
     static constexpr std::size_t effects_kept_max = 4 * 1024; // room for so many is kept
 
@@ -581,10 +575,10 @@ private:
     bool fed_ = false;
     bool closing_ = false;
 
-    std::map<std::string, child_factory, std::less<>> factories_;
+    child_factories factories_;
     instance_table instances_;
     child_timers timers_;
-    std::vector<core::effect> effects_; // being carried out; kept for its room
+    std::remove_cvref_t<decltype(std::declval<core_type&>().effects())> effects_; // being carried out; kept for its room
     std::vector<pending_exit> exits_;
     std::uint64_t last_checkpoint_ = 0;
 

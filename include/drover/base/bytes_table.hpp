@@ -81,6 +81,12 @@ public:
         return gone;
     }
 
+    void swap(bytes_index& other) noexcept
+    {
+        slots_.swap(other.slots_);
+        std::swap(size_, other.size_);
+    }
+
     [[nodiscard]] std::vector<slot> const& slots() const { return slots_; }
     [[nodiscard]] std::size_t size() const { return size_; }
 
@@ -135,7 +141,11 @@ public:
 
     bytes_table() = default;
     bytes_table(bytes_table&&) noexcept = default;
-    bytes_table& operator=(bytes_table&&) = delete;
+    bytes_table& operator=(bytes_table&& other) noexcept
+    {
+        index_.swap(other.index_);
+        return *this;
+    }
 
     ~bytes_table()
     {

@@ -12,7 +12,6 @@
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/error.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -198,7 +197,7 @@ private:
                     return;
                 link->host->post([link] {
                     if (auto receiver = std::exchange(link->receiver, nullptr))
-                        receiver(boost::asio::error::operation_aborted, child_message{{}, {}, nullptr});
+                        receiver(detail::operation_aborted(), child_message{{}, {}, nullptr});
                 });
             });
         }
@@ -234,7 +233,7 @@ private:
             if (type == boost::asio::cancellation_type::none || link->host == nullptr || kept == nullptr)
                 return;
             link->host->cancel_timer(timer);
-            link->host->post([kept] { finish(*kept, boost::asio::error::operation_aborted); });
+            link->host->post([kept] { finish(*kept, detail::operation_aborted()); });
         });
     }
 

@@ -9,12 +9,14 @@
 #include <coroutine>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace drover {
 
@@ -37,6 +39,17 @@ public:
 using child_factory = std::function<std::unique_ptr<child_instance>(child_context)>;
 
 namespace detail {
+
+/// The types of children that are registered, by name.
+using child_factories = std::map<std::string, child_factory, std::less<>>;
+
+[[nodiscard]] inline std::vector<std::string> names_of(child_factories const& registered)
+{
+    std::vector<std::string> names;
+    for (auto const& [name, factory] : registered)
+        names.push_back(name);
+    return names;
+}
 
 /// Drives an object by the hooks that it has, all of them optional:
 ///

@@ -181,17 +181,17 @@ public:
         return true;
     }
 
-    /// Nobody listens at `address`: a member that did, and to which we hold no connection, is dead. Gives those found dead.
-    std::vector<heartbeat_messages::obituary> bury_refused(std::string_view address)
+    /// Nobody listens at `address`: a member that did, and to which we hold no connection, is dead. Calls `tell` with the
+    /// obituary of each that is found dead.
+    template <class Tell>
+    void bury_refused(std::string_view address, Tell&& tell)
     {
-        std::vector<heartbeat_messages::obituary> found;
         for (auto& each : records_) {
             if (each.who.address != address || !each.refusal_counts || !may_be_buried(each))
                 continue;
             bury(each);
-            found.push_back({each.who.id, each.death_counter});
+            tell(heartbeat_messages::obituary{each.who.id, each.death_counter});
         }
-        return found;
     }
 
     /// All whose counters have stood still for `timeout` are dead, connected or not.

@@ -114,10 +114,10 @@ public:
                 return end_joining(out); // all have answered, and none lets us in: waiting would not change it
         }
         if (why == dial_failure::refused)
-            for (auto const& found : table_.bury_refused(address)) {
+            table_.bury_refused(address, [&](heartbeat_messages::obituary const& found) {
                 news_ = true;
                 tell_all(encode(found), out);
-            }
+            });
         settle(out);
     }
 

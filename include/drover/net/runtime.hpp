@@ -32,78 +32,78 @@ namespace drover::net {
 
 /// The real world: the steady clock, the operating system's randomness, and one strand of an Asio executor for everything of
 /// one node. Copies are handles of the same strand. The executor's context outlives every copy.
-class runtime {
+///
+/// `Executor` is any that satisfies Asio's requirements, as for Asio's own sockets and timers: `runtime` erases its type.
+template <class Executor>
+class basic_runtime {
 public:
-    using executor_type = boost::asio::strand<boost::asio::any_io_executor>;
+    using executor_type = boost::asio::strand<Executor>;
     using mutex_type = std::mutex;
     class timer_type;
 
-    /// `executor` is any that `boost::asio::any_io_executor` can hold.
-    template <class Executor>
-        requires(!std::is_same_v<std::remove_cvref_t<Executor>,
-                     runtime> && std::convertible_to<Executor const&, boost::asio::any_io_executor>)
-    runtime(Executor const& executor, std::string_view node_name)
-        : strand_{boost::asio::any_io_executor{executor}}, entity_{hash64(node_name)}, seed_{draw_seed()}
+    /// `executor` is any that converts to `Executor`.
+    template <class From>
+        requires(!std::is_same_v<std::remove_cvref_t<From>, basic_runtime> && std::convertible_to<From const&, Executor>)
+    basic_runtime(From const& executor, std::string_view node_name)
+        : strand_{Executor{executor}}, entity_{hash64(node_name)}, seed_{draw_seed()}
     {
     }
 
     /// As above, with the context's own executor (an `io_context`, a `thread_pool`).
     template <class Context>
-        requires std::convertible_to<Context&, boost::asio::execution_context&> runtime(
-            Context& context, std::string_view node_name)
-            : runtime{context.get_executor(), node_name}
-        {
-        }
+        requires(std::convertible_to<Context&, boost::asio::execution_context&>)
+    basic_runtime(Context& context, std::string_view node_name) : basic_runtime{context.get_executor(), node_name} {}
 
-        [[nodiscard]] executor_type get_executor() const { return strand_; }
+    [[nodiscard]] executor_type get_executor() const { return strand_; }
 
-        [[nodiscard]] time_point now() const
-        {
-            return time_point{std::chrono::duration_cast<duration>(std::chrono::steady_clock::now().time_since_epoch())};
-        }
+    [[nodiscard]] time_point now() const
+    {
+        return time_point{std::chrono::duration_cast<duration>(std::chrono::steady_clock::now().time_since_epoch())};
+    }
 
-        /// Differs from run to run, and from purpose to purpose.
-        [[nodiscard]] random_stream random(std::uint64_t purpose) const { return random_stream{seed_, purpose, entity_}; }
+    /// Differs from run to run, and from purpose to purpose.
+    [[nodiscard]] random_stream random(std::uint64_t purpose) const { return random_stream{seed_, purpose, entity_}; }
 
-        /// Microseconds of the system clock, or one more than the last, whichever is larger. A machine whose clock is set back
-        /// between two lives of a node gives the second a smaller number, which is refused while the first is remembered.
-        [[nodiscard]] incarnation_number new_incarnation() const
-        {
-            static std::atomic<incarnation_number> last{0};
-            using std::chrono::microseconds;
-            auto const clock = std::chrono::duration_cast<microseconds>(std::chrono::system_clock::now().time_since_epoch());
-            auto before = last.load();
-            incarnation_number next = 0;
-            do
-                next = std::max(before + 1, static_cast<incarnation_number>(clock.count()));
-            while (!last.compare_exchange_weak(before, next));
-            return next;
-        }
+    /// Microseconds of the system clock, or one more than the last, whichever is larger. A machine whose clock is set back
+    /// between two lives of a node gives the second a smaller number, which is refused while the first is remembered.
+    [[nodiscard]] incarnation_number new_incarnation() const
+    {
+        static std::atomic<incarnation_number> last{0};
+        using std::chrono::microseconds;
+        auto const clock = std::chrono::duration_cast<microseconds>(std::chrono::system_clock::now().time_since_epoch());
+        auto before = last.load();
+        incarnation_number next = 0;
+        do
+            next = std::max(before + 1, static_cast<incarnation_number>(clock.count()));
+        while (!last.compare_exchange_weak(before, next));
+        return next;
+    }
 
-        /// Runs `turn` later, on the strand. From any thread.
-        void post(unique_function<void()> turn) const { boost::asio::post(strand_, std::move(turn)); }
+    /// Runs `turn` later, on the strand. From any thread.
+    void post(unique_function<void()> turn) const { boost::asio::post(strand_, std::move(turn)); }
 
-        /// Runs `turn` on the strand: at once when called on it. From any thread.
-        void dispatch(unique_function<void()> turn) const { boost::asio::dispatch(strand_, std::move(turn)); }
+    /// Runs `turn` on the strand: at once when called on it. From any thread.
+    void dispatch(unique_function<void()> turn) const { boost::asio::dispatch(strand_, std::move(turn)); }
 
-    private:
-        [[nodiscard]] static std::uint64_t draw_seed()
-        {
-            std::random_device device;
-            std::uint64_t const high = device();
-            return (high << 32) | device();
-        }
+private:
+    [[nodiscard]] static std::uint64_t draw_seed()
+    {
+        std::random_device device;
+        std::uint64_t const high = device();
+        return (high << 32) | device();
+    }
 
-        executor_type strand_;
-        std::uint64_t entity_;
-        std::uint64_t seed_;
+    executor_type strand_;
+    std::uint64_t entity_;
+    std::uint64_t seed_;
 };
 
 /// Runs one turn at a time, on the strand. A turn that was cancelled or replaced, or whose timer is gone, does not run, even
 /// when its time had come already. Used on the strand only.
-class runtime::timer_type {
+template <class Executor>
+class basic_runtime<Executor>::timer_type {
 public:
-    explicit timer_type(runtime const& owner) : state_{std::make_shared<state>(owner.get_executor())} {}
+    explicit timer_type(basic_runtime const& owner) : state_{std::make_shared<state>(owner.get_executor())} {}
 
     timer_type(timer_type&&) = default;
     timer_type& operator=(timer_type&& other) noexcept
@@ -158,6 +158,9 @@ private:
 
     std::shared_ptr<state> state_;
 };
+
+/// On an executor of whatever type.
+using runtime = basic_runtime<boost::asio::any_io_executor>;
 
 static_assert(drover::runtime<runtime>);
 

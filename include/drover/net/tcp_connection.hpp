@@ -34,21 +34,27 @@ namespace drover::net {
 /// How long a connection that is closed may take to write what waits in it.
 inline constexpr auto flush_timeout = std::chrono::seconds{1};
 
-using tcp_socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, runtime::executor_type>;
+/// The sockets of a runtime.
+template <class Runtime>
+using tcp_socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, typename Runtime::executor_type>;
 
+template <class Runtime>
 class tcp_connection;
 
 /// What a connection tells its owner, on the strand, and never from within a call to the connection.
-class tcp_connection_owner : public std::enable_shared_from_this<tcp_connection_owner> {
+template <class Runtime>
+class tcp_connection_owner : public std::enable_shared_from_this<tcp_connection_owner<Runtime>> {
 public:
-    virtual void on_connected(tcp_connection& from) = 0;
-    virtual void on_connect_failed(tcp_connection& from, dial_failure why, std::string_view sentence) = 0;
-    virtual void on_frame(tcp_connection& from, bytes_view frame) = 0;
+    using connection = tcp_connection<Runtime>;
+
+    virtual void on_connected(connection& from) = 0;
+    virtual void on_connect_failed(connection& from, dial_failure why, std::string_view sentence) = 0;
+    virtual void on_frame(connection& from, bytes_view frame) = 0;
     /// All frames that had arrived together have been given.
     virtual void on_batch_end() = 0;
     /// A frame is longer than it may be: nothing that follows can be told apart.
-    virtual void on_frame_too_long(tcp_connection& from) = 0;
-    virtual void on_closed(tcp_connection& from) = 0;
+    virtual void on_frame_too_long(connection& from) = 0;
+    virtual void on_closed(connection& from) = 0;
 
 protected:
     ~tcp_connection_owner() = default;
@@ -58,16 +64,20 @@ protected:
 /// given up with `abort` or `finish`. Used on the strand only.
 ///
 ///     dial -> connecting -> open -> finishing (flush, end of sending, end of the other side) -> closed
-class tcp_connection : public std::enable_shared_from_this<tcp_connection> {
+template <class Runtime>
+class tcp_connection : public std::enable_shared_from_this<tcp_connection<Runtime>> {
 public:
+    using owner_type = tcp_connection_owner<Runtime>;
+    using socket_type = tcp_socket<Runtime>;
+
     /// A connection to be made, with `dial`.
-    tcp_connection(link::connection_id id, tcp_connection_owner& owner, runtime const& on)
+    tcp_connection(link::connection_id id, owner_type& owner, Runtime const& on)
         : id_{id}, owner_{&owner}, socket_{on.get_executor()}, resolver_{on.get_executor()}, timer_{on.get_executor()}
     {
     }
 
     /// A connection that somebody made to us; `open` starts it.
-    tcp_connection(link::connection_id id, tcp_connection_owner& owner, runtime const& on, tcp_socket socket)
+    tcp_connection(link::connection_id id, owner_type& owner, Runtime const& on, socket_type socket)
         : id_{id}, owner_{&owner}, socket_{std::move(socket)}, resolver_{on.get_executor()}, timer_{on.get_executor()}
     {
     }
@@ -95,9 +105,8 @@ public:
         if (!not_numeric)
             return connect({numeric, target->port});
         resolver_.async_resolve(target->host, std::to_string(target->port),
-            [self = shared_from_this()](boost::system::error_code const& failure, resolver_type::results_type const& found) {
-                self->on_resolved(failure, found);
-            });
+            [self = this->shared_from_this()](
+                boost::system::error_code const& failure, results_type const& found) { self->on_resolved(failure, found); });
     }
 
     /// Starts to read. Pre: connected.
@@ -117,7 +126,7 @@ public:
             return false;
         queue_.push(std::move(frame));
         if (!writing_ && !std::exchange(flush_posted_, true))
-            boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
+            boost::asio::post(socket_.get_executor(), [self = this->shared_from_this()] {
                 self->flush_posted_ = false;
                 self->flush();
             });
@@ -143,7 +152,7 @@ public:
             return abort();
         finishing_ = true;
         timer_.expires_after(flush_timeout);
-        timer_.async_wait([self = shared_from_this()](boost::system::error_code const& cancelled) {
+        timer_.async_wait([self = this->shared_from_this()](boost::system::error_code const& cancelled) {
             if (!cancelled)
                 self->abort();
         });
@@ -151,36 +160,38 @@ public:
     }
 
 private:
-    using resolver_type = boost::asio::ip::basic_resolver<boost::asio::ip::tcp, runtime::executor_type>;
+    using resolver_type = boost::asio::ip::basic_resolver<boost::asio::ip::tcp, typename Runtime::executor_type>;
     using timer_type = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-        boost::asio::wait_traits<std::chrono::steady_clock>, runtime::executor_type>;
+        boost::asio::wait_traits<std::chrono::steady_clock>, typename Runtime::executor_type>;
+    using results_type = boost::asio::ip::tcp::resolver::results_type;
     using error_code = boost::system::error_code;
 
     // Connecting.
 
     void fail_to_parse()
     {
-        boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
+        boost::asio::post(socket_.get_executor(), [self = this->shared_from_this()] {
             if (self->owner_ != nullptr)
                 self->tell_failure(dial_failure::unreachable, describe(errc::invalid_address));
         });
     }
 
-    void on_resolved(error_code const& failure, resolver_type::results_type const& found)
+    void on_resolved(error_code const& failure, results_type const& found)
     {
         if (owner_ == nullptr)
             return;
         if (failure)
             return tell_failure(dial_failure::unreachable, failure.message());
         boost::asio::async_connect(
-            socket_, found, [self = shared_from_this()](error_code const& result, boost::asio::ip::tcp::endpoint const&) {
+            socket_, found, [self = this->shared_from_this()](error_code const& result, boost::asio::ip::tcp::endpoint const&) {
                 self->on_connected(result);
             });
     }
 
     void connect(boost::asio::ip::tcp::endpoint const& target)
     {
-        socket_.async_connect(target, [self = shared_from_this()](error_code const& result) { self->on_connected(result); });
+        socket_.async_connect(
+            target, [self = this->shared_from_this()](error_code const& result) { self->on_connected(result); });
     }
 
     void on_connected(error_code const& result)
@@ -211,7 +222,7 @@ private:
     void tell_failure(dial_failure why, std::string_view sentence)
     {
         auto const owner = std::exchange(owner_, nullptr)->shared_from_this();
-        auto const self = shared_from_this();
+        auto const self = this->shared_from_this();
         abort();
         owner->on_connect_failed(*self, why, sentence);
     }
@@ -222,7 +233,7 @@ private:
     {
         auto const space = reader_.prepare();
         socket_.async_read_some(boost::asio::buffer(space.data(), space.size()),
-            [self = shared_from_this()](error_code const& failure, std::size_t count) { self->on_read(failure, count); });
+            [self = this->shared_from_this()](error_code const& failure, std::size_t count) { self->on_read(failure, count); });
     }
 
     void on_read(error_code const& failure, std::size_t count)
@@ -290,7 +301,7 @@ private:
             return end_sending();
         writing_ = true;
         boost::asio::async_write(socket_, buffers{queue_.begin_write()},
-            [self = shared_from_this()](error_code const& failure, std::size_t) { self->on_written(failure); });
+            [self = this->shared_from_this()](error_code const& failure, std::size_t) { self->on_written(failure); });
     }
 
     void on_written(error_code const& failure)
@@ -307,12 +318,12 @@ private:
     {
         error_code ignored;
         if (finishing_)
-            socket_.shutdown(tcp_socket::shutdown_send, ignored);
+            socket_.shutdown(socket_type::shutdown_send, ignored);
     }
 
     link::connection_id id_;
-    tcp_connection_owner* owner_; // null once given up
-    tcp_socket socket_;
+    owner_type* owner_; // null once given up
+    socket_type socket_;
     resolver_type resolver_;
     timer_type timer_; // of `finish`
     node_id peer_;

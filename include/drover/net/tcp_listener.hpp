@@ -24,10 +24,13 @@ inline constexpr auto accept_pause = std::chrono::milliseconds{100};
 
 /// Accepts TCP connections until it is closed, whatever errors come between. Kept alive by its own operations. Used on the
 /// strand only.
-class tcp_listener : public std::enable_shared_from_this<tcp_listener> {
+template <class Runtime>
+class tcp_listener : public std::enable_shared_from_this<tcp_listener<Runtime>> {
 public:
+    using socket_type = tcp_socket<Runtime>;
+
     /// `accepted` is called for each connection, from the strand, until `close`.
-    tcp_listener(runtime const& on, unique_function<void(tcp_socket)> accepted)
+    tcp_listener(Runtime const& on, unique_function<void(socket_type)> accepted)
         : runtime_{on}, acceptor_{on.get_executor()}, pause_{runtime_}, accepted_{std::move(accepted)}
     {
     }
@@ -64,7 +67,7 @@ private:
     {
         if (auto const numeric = boost::asio::ip::make_address(at.host, failure); !failure)
             return {numeric, at.port};
-        boost::asio::ip::basic_resolver<tcp, runtime::executor_type> resolver{runtime_.get_executor()};
+        boost::asio::ip::basic_resolver<tcp, typename Runtime::executor_type> resolver{runtime_.get_executor()};
         auto const found = resolver.resolve(at.host, std::to_string(at.port), tcp::resolver::passive, failure);
         return failure || found.empty() ? tcp::endpoint{} : found.begin()->endpoint();
     }
@@ -91,12 +94,12 @@ private:
 
     void accept()
     {
-        acceptor_.async_accept([self = shared_from_this()](error_code const& failure, tcp_socket socket) {
+        acceptor_.async_accept([self = this->shared_from_this()](error_code const& failure, socket_type socket) {
             self->on_accepted(failure, std::move(socket));
         });
     }
 
-    void on_accepted(error_code const& failure, tcp_socket socket)
+    void on_accepted(error_code const& failure, socket_type socket)
     {
         if (!accepted_)
             return;
@@ -107,10 +110,10 @@ private:
             accept();
     }
 
-    runtime runtime_;
-    boost::asio::basic_socket_acceptor<tcp, runtime::executor_type> acceptor_;
-    runtime::timer_type pause_;
-    unique_function<void(tcp_socket)> accepted_;
+    Runtime runtime_;
+    boost::asio::basic_socket_acceptor<tcp, typename Runtime::executor_type> acceptor_;
+    typename Runtime::timer_type pause_;
+    unique_function<void(socket_type)> accepted_;
 };
 
 } // namespace drover::net

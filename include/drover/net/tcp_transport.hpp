@@ -32,10 +32,14 @@ namespace drover {
 
 namespace net {
 
-/// Carries out what a link table decides, over TCP. The state of a `tcp_transport`: handlers of its operations hold it.
-class tcp_interpreter final : public tcp_connection_owner {
+/// Carries out what a link table decides, over TCP. The state of a transport: handlers of its operations hold it.
+template <class Runtime>
+class tcp_interpreter final : public tcp_connection_owner<Runtime> {
 public:
-    tcp_interpreter(runtime const& on, transport_options options) : runtime_{on}, options_{std::move(options)}, timer_{runtime_}
+    using connection = tcp_connection<Runtime>;
+    using socket_type = tcp_socket<Runtime>;
+
+    tcp_interpreter(Runtime const& on, transport_options options) : runtime_{on}, options_{std::move(options)}, timer_{runtime_}
     {
     }
 
@@ -50,7 +54,7 @@ public:
         if (!at || !advertised)
             return errc::invalid_address;
         auto const listener =
-            std::make_shared<tcp_listener>(runtime_, [this](tcp_socket socket) { on_accepted(std::move(socket)); });
+            std::make_shared<tcp_listener<Runtime>>(runtime_, [this](socket_type socket) { on_accepted(std::move(socket)); });
         if (auto const failure = listener->listen(*at); failure != errc::success)
             return failure;
         listener_ = listener;
@@ -94,38 +98,38 @@ public:
             return;
         listener_->close();
         timer_.cancel();
-        for (auto const& [id, connection] : connections_)
-            connection->finish();
+        for (auto const& [id, open] : connections_)
+            open->finish();
         connections_.clear();
         peers_.clear();
         notices_.clear();
     }
 
 private:
-    using connection_pointer = std::shared_ptr<tcp_connection>;
+    using connection_pointer = std::shared_ptr<connection>;
     using notice = std::variant<link::peer_up, link::peer_down, link::dial_failed>;
 
     // What the sockets say.
 
-    void on_accepted(tcp_socket socket)
+    void on_accepted(socket_type socket)
     {
         auto const id = table_->next_connection();
-        auto const connection = std::make_shared<tcp_connection>(id, *this, runtime_, std::move(socket));
-        connections_.emplace(id, connection);
+        auto const made = std::make_shared<connection>(id, *this, runtime_, std::move(socket));
+        connections_.emplace(id, made);
         table_->on_accepted(id, runtime_.now(), effects_);
         carry_out();
-        connection->open();
+        made->open();
         deliver();
     }
 
-    void on_connected(tcp_connection& from) override
+    void on_connected(connection& from) override
     {
         table_->on_connected(from.id(), effects_);
         carry_out();
         deliver();
     }
 
-    void on_connect_failed(tcp_connection& from, dial_failure why, std::string_view sentence) override
+    void on_connect_failed(connection& from, dial_failure why, std::string_view sentence) override
     {
         connections_.erase(from.id());
         table_->on_connect_failed(from.id(), why, sentence, runtime_.now(), effects_);
@@ -133,7 +137,7 @@ private:
         deliver();
     }
 
-    void on_frame(tcp_connection& from, bytes_view frame) override
+    void on_frame(connection& from, bytes_view frame) override
     {
         if (from.established())
             return events_->on_frame(from.peer_id(), frame);
@@ -146,7 +150,7 @@ private:
             events_->on_batch_end();
     }
 
-    void on_frame_too_long(tcp_connection& from) override
+    void on_frame_too_long(connection& from) override
     {
         if (!from.established())
             return greet(from, {});
@@ -156,7 +160,7 @@ private:
         on_closed(*keep);
     }
 
-    void on_closed(tcp_connection& from) override
+    void on_closed(connection& from) override
     {
         forget(from.id());
         table_->on_closed(from.id(), runtime_.now(), effects_);
@@ -164,7 +168,7 @@ private:
         deliver();
     }
 
-    void greet(tcp_connection& from, bytes_view frame)
+    void greet(connection& from, bytes_view frame)
     {
         table_->on_frame(from.id(), frame, runtime_.now(), effects_);
         carry_out();
@@ -191,9 +195,9 @@ private:
 
     void carry_out(link::open_connection& what)
     {
-        auto const connection = std::make_shared<tcp_connection>(what.connection, *this, runtime_);
-        connections_.emplace(what.connection, connection);
-        connection->dial(what.address);
+        auto const made = std::make_shared<connection>(what.connection, *this, runtime_);
+        connections_.emplace(what.connection, made);
+        made->dial(what.address);
     }
 
     void carry_out(link::send_frame& what)
@@ -204,8 +208,8 @@ private:
 
     void carry_out(link::close_connection& what)
     {
-        if (auto const connection = forget(what.connection))
-            connection->finish();
+        if (auto const closed = forget(what.connection))
+            closed->finish();
     }
 
     void carry_out(link::peer_up& what)
@@ -231,11 +235,11 @@ private:
         auto const at = connections_.find(id);
         if (at == connections_.end())
             return nullptr;
-        auto connection = std::move(at->second);
+        auto gone = std::move(at->second);
         connections_.erase(at);
-        if (auto const up = peers_.find(connection->peer_id().name); up != peers_.end() && up->second == connection)
+        if (auto const up = peers_.find(gone->peer_id().name); up != peers_.end() && up->second == gone)
             peers_.erase(up);
-        return connection;
+        return gone;
     }
 
     void set_timer()
@@ -253,7 +257,7 @@ private:
     {
         if (std::exchange(delivering_, true))
             return;
-        auto const keep = shared_from_this();
+        auto const keep = this->shared_from_this();
         while (!notices_.empty()) {
             auto const next = std::move(notices_.front());
             notices_.pop_front();
@@ -266,7 +270,7 @@ private:
     {
         if (notices_.empty() || delivering_)
             return;
-        runtime_.post([self = std::static_pointer_cast<tcp_interpreter>(shared_from_this())] { self->deliver(); });
+        runtime_.post([self = std::static_pointer_cast<tcp_interpreter>(this->shared_from_this())] { self->deliver(); });
     }
 
     void tell(link::peer_up const& what) { events_->on_peer_up(what.who); }
@@ -279,13 +283,13 @@ private:
             log(sentence);
     }
 
-    runtime runtime_;
+    Runtime runtime_;
     transport_options options_;
     transport_events* events_ = nullptr; // null before the start and after the stop
     std::optional<link::link_table> table_;
     link::link_effects effects_;
-    std::shared_ptr<tcp_listener> listener_;
-    runtime::timer_type timer_;
+    std::shared_ptr<tcp_listener<Runtime>> listener_;
+    typename Runtime::timer_type timer_;
     time_point timer_set_ = never;
     std::unordered_map<link::connection_id, connection_pointer> connections_;
     std::unordered_map<std::string, connection_pointer, bytes_hash, std::equal_to<>> peers_; // by name, established
@@ -300,19 +304,22 @@ private:
 /// Every frame is preceded by its length (four octets, little-endian); the first in each direction is the handshake
 /// (`link/handshake.hpp`). Frames of one turn are written together, without waiting for more. Used on the strand of its
 /// runtime, but for `address()`.
-class tcp_transport {
+///
+/// `Executor`: as for `net::basic_runtime`.
+template <class Executor = boost::asio::any_io_executor>
+class basic_tcp_transport {
 public:
-    using runtime_type = net::runtime;
+    using runtime_type = net::basic_runtime<Executor>;
     static constexpr transport_capabilities capabilities{};
 
     /// Pre: `options.self` and `options.cluster_name` are within their limits.
-    tcp_transport(runtime_type const& on, transport_options options)
-        : interpreter_{std::make_shared<net::tcp_interpreter>(on, std::move(options))}
+    basic_tcp_transport(runtime_type const& on, transport_options options)
+        : interpreter_{std::make_shared<interpreter>(on, std::move(options))}
     {
     }
-    tcp_transport(tcp_transport const&) = delete;
-    tcp_transport& operator=(tcp_transport const&) = delete;
-    ~tcp_transport() { stop(); }
+    basic_tcp_transport(basic_tcp_transport const&) = delete;
+    basic_tcp_transport& operator=(basic_tcp_transport const&) = delete;
+    ~basic_tcp_transport() { stop(); }
 
     /// Called with a sentence about each caller that is turned away and each peer that is dropped for what it sent. Before
     /// `start`.
@@ -338,8 +345,13 @@ public:
     void stop() { interpreter_->stop(); }
 
 private:
-    std::shared_ptr<net::tcp_interpreter> interpreter_;
+    using interpreter = net::tcp_interpreter<runtime_type>;
+
+    std::shared_ptr<interpreter> interpreter_;
 };
+
+/// On an executor of whatever type.
+using tcp_transport = basic_tcp_transport<>;
 
 static_assert(transport<tcp_transport>);
 

@@ -4,8 +4,8 @@
 #include <drover/base/time.hpp>
 #include <drover/supervision/child_spec.hpp>
 
-#include <algorithm>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 namespace drover::supervision {
@@ -36,20 +36,25 @@ public:
     /// Failures that happened so long ago, on whatever node.
     restart_window(std::vector<duration> const& ages, time_point now)
     {
-        failures_.reserve(ages.size() + 1);
-        for (auto const age : ages) // oldest first, from an honest peer: each belongs at the end
-            failures_.insert(std::upper_bound(failures_.begin(), failures_.end(), now - age), now - age);
+        for (auto const age : ages) {
+            failures_.push_back(now - age);
+            for (auto at = failures_.size() - 1; at > 0 && failures_[at] < failures_[at - 1]; --at)
+                std::swap(failures_[at], failures_[at - 1]); // an honest peer told the oldest first
+        }
     }
 
     /// Counts a failure. True when that is still within the intensity: the child may be restarted.
     /// O(failures in the window), at most `max_restarts` + 1.
     bool add_failure(restart_intensity const& intensity, time_point now)
     {
-        forget_older(now - intensity.max_seconds);
+        auto const limit = now - intensity.max_seconds;
         failures_.push_back(now);
+        // OTP counts a restart as inside the window when it is not older than the period: the bound itself is inside.
         auto const kept_max = std::size_t{intensity.max_restarts} + 1;
-        if (failures_.size() > kept_max)
-            failures_.erase(failures_.begin(), failures_.end() - static_cast<std::ptrdiff_t>(kept_max));
+        auto first = failures_.begin();
+        while (*first < limit || failures_.end() - first > static_cast<std::ptrdiff_t>(kept_max))
+            ++first;
+        failures_.erase(failures_.begin(), first);
         return failures_.size() <= intensity.max_restarts;
     }
 
@@ -68,12 +73,6 @@ public:
     void clear() { failures_.clear(); }
 
 private:
-    // OTP counts a restart as inside the window when it is not older than the period: the bound itself is inside.
-    void forget_older(time_point limit)
-    {
-        failures_.erase(failures_.begin(), std::lower_bound(failures_.begin(), failures_.end(), limit));
-    }
-
     std::vector<time_point> failures_; // oldest first
 };
 
