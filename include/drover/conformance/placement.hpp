@@ -3,6 +3,7 @@
 
 #include <drover/conformance/placement_choices.hpp>
 #include <drover/conformance/placement_laws.hpp>
+#include <drover/conformance/placement_shares.hpp>
 #include <drover/conformance/placement_stage.hpp>
 #include <drover/conformance/placement_tables.hpp>
 #include <drover/conformance/report.hpp>
@@ -35,7 +36,8 @@ report check_placement(Model const& model, placement_bounds const& bounds = {}, 
     static_assert(placement<model_type>,
         "drover: check_placement is given a Placement that is copied, or a way to make one (see docs/concepts/placement.md)");
     report found{"Placement"};
-    placement_tables<decltype(make) const>{found, make, bounds, options}.check_all();
+    placement_tables<decltype(make) const>{found, make, options}.check_all();
+    placement_shares<decltype(make) const>{found, make, options}.check_all(bounds);
     placement_choices<decltype(make) const>{found, make, options}.check_all();
     return found;
 }

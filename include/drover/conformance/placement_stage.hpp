@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <optional>
