@@ -1,5 +1,5 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
-// expect: drover: check_placement is given a Placement (see docs/concepts/placement.md)
+// expect: drover: check_placement is given a Placement that is copied, or a way to make one (see docs/concepts/placement.md)
 #include "archetypes.hpp"
 
 #include <drover/conformance/placement.hpp>

@@ -1,4 +1,6 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#include "lottery.hpp"
+#include "placement_mutants.hpp"
 #include "text_of.hpp"
 
 #include <drover/conformance/placement.hpp>
@@ -6,248 +8,191 @@
 #include <drover/placement/ring.hpp>
 #include <drover/placement/uniform.hpp>
 
+#include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <span>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
 
-using drover::candidate;
-using drover::candidate_loads;
+using drover::bounded;
+using drover::ring;
 using drover::uniform;
-using drover::conformance::check_placement;
-using drover::conformance::suite_options;
-namespace placement_law = drover::conformance::placement_law;
+using mutants::defect;
+namespace conformance = drover::conformance;
+namespace law = drover::conformance::placement_law;
+using laws = std::vector<std::string>;
 
-template <class Placement>
-void check_model(Placement const& placement = {})
+/// With this defect, the laws that are broken, in the order of the suite.
+template <class Mutant>
+laws broken_by(defect which)
 {
-    auto const found = check_placement(placement);
-    INFO(text_of(found));
-    CHECK(found.passed());
+    auto const found = conformance::check_placement([which] { return Mutant{which}; }, {}, {.rounds = 3});
+    CHECK(found.passed() == found.broken_laws().empty());
+    return found.broken_laws();
 }
 
-/// The remainder of a division: balanced, and moves nearly everything with every change. As simple as a placement can be.
-struct by_remainder {
-    static constexpr drover::placement_capabilities capabilities{.agreed = true};
+laws as_strings(std::initializer_list<std::string_view> names) { return {names.begin(), names.end()}; }
+
+/// Says that it looks at loads, and has nothing to look at them with.
+struct by_load_in_name_only : uniform {
+    static constexpr drover::placement_capabilities capabilities{.by_load = true};
+};
+
+struct agreed_and_by_load : bounded<uniform> {
+    static constexpr drover::placement_capabilities capabilities{.agreed = true, .by_load = true};
+};
+
+/// No more than the concept asks for: it is moved only, and so are its tables. Everything is the first one's.
+struct least {
+    static constexpr drover::placement_capabilities capabilities{};
+
+    least() = default;
+    least(least&&) = default;
 
     struct table_type {
-        std::vector<std::size_t> shares;
-        std::size_t place(std::uint64_t key) const { return shares[key % shares.size()]; }
-    };
-
-    table_type build(std::span<candidate const> candidates) const
-    {
-        table_type table;
-        for (std::size_t i = 0; i < candidates.size(); ++i)
-            table.shares.insert(table.shares.end(), weight_of(candidates[i]), i);
-        return table;
-    }
-};
-
-enum class fault {
-    none,
-    out_of_range,
-    only_one_left_out,
-    instance_matters,
-    asking_matters,
-    refers_to_names,
-    lost_when_moved,
-    first_is_favoured,
-    weights_ignored,
-    weight_zero_is_nobody,
-    large_weights_count,
-    all_moves,
-    update_does_nothing,
-    prefers_nobody,
-    home_last,
-    never_at_home,
-    always_at_home,
-    load_out_of_range,
-    full_accepted,
-};
-
-/// `uniform` with one defect.
-template <bool ByLoad>
-struct faulty_placement {
-    static constexpr drover::placement_capabilities capabilities{
-        .agreed = !ByLoad, .minimal_moves = true, .voters = false, .by_load = ByLoad};
-
-    fault planted = fault::none;
-
-    class table_type {
-    public:
         table_type() = default;
-        table_type(table_type const&) = default;
-        table_type& operator=(table_type const&) = default;
-        ~table_type() = default;
-        table_type(table_type&& other) noexcept { *this = std::move(other); }
-        table_type& operator=(table_type&& other) noexcept
-        {
-            table_type const copy{other};
-            *this = copy;
-            moves_ += has(fault::lost_when_moved) ? 1U : 0U;
-            return *this;
-        }
+        table_type(table_type&&) = default;
+        table_type& operator=(table_type&&) = default;
 
-        std::size_t place(std::uint64_t key) const
-        {
-            if (has(fault::out_of_range) && key % 700 == 3)
-                return names_.size();
-            if (has(fault::only_one_left_out) && names_.size() == 1)
-                return key % 2;
-            if (has(fault::first_is_favoured) && key % 4 == 0)
-                return 0;
-            auto const salt = (has(fault::asking_matters) ? asked_++ / 2'000 : 0) + (has(fault::lost_when_moved) ? moves_ / 2 : 0)
-                + instance_ + (has(fault::all_moves) ? names_.size() : 0)
-                + (has(fault::refers_to_names) ? names_.back().size() + (names_.front().front() == '?' ? 1U : 0U) : 0);
-            return table_.place(key ^ (salt == 0 ? 0 : drover::mix64(static_cast<std::uint64_t>(salt))));
-        }
-
-        template <class Accepts>
-        std::size_t place_where(std::uint64_t key, Accepts&& accepts) const
-        {
-            if (has(fault::prefers_nobody))
-                return table_.place_where(key, [](std::size_t) { return true; });
-            if (has(fault::home_last) && accepts((place(key) + 1) % names_.size()))
-                return (place(key) + 1) % names_.size();
-            auto const home = place(key);
-            auto const next = accepts(home) ? home : table_.place_where(key, accepts);
-            return accepts(next) ? next : home;
-        }
-
-        std::size_t place(std::uint64_t key, candidate_loads const& loads) const requires ByLoad
-        {
-            auto const home = place(key);
-            if (has(fault::load_out_of_range))
-                return names_.size();
-            if (has(fault::always_at_home))
-                return home;
-            if (has(fault::never_at_home))
-                return table_.place_where(key, [&](std::size_t index) { return index != home && has_room(index, loads); });
-            if (has(fault::full_accepted) && loads.total % 10 == 9 && !has_room(home, loads))
-                return home;
-            return table_.place_where(key, [&](std::size_t index) { return has_room(index, loads); });
-        }
-
-        bool has_room(std::size_t index, candidate_loads const& loads) const
-        {
-            return loads.each[index] < loads.total / names_.size() + 2;
-        }
-
-    private:
-        friend struct faulty_placement;
-
-        bool has(fault which) const { return planted_ == which; }
-
-        fault planted_ = fault::none;
-        uniform::table_type table_;
-        std::vector<std::string_view> names_;
-        mutable std::uint64_t asked_ = 0;
-        std::uint64_t moves_ = 0;
-        std::uint64_t instance_ = 0;
+        [[nodiscard]] static std::size_t place(std::uint64_t) { return 0; }
     };
 
-    table_type build(std::span<candidate const> candidates) const
-    {
-        table_type table;
-        fill(table, candidates);
-        if (planted == fault::instance_matters) {
-            static std::uint64_t instances = 0;
-            table.instance_ = ++instances % 3;
-        }
-        return table;
-    }
-
-    void update(table_type& table, std::span<candidate const>, std::span<candidate const> after) const
-    {
-        if (planted != fault::update_does_nothing)
-            fill(table, after);
-    }
-
-private:
-    void fill(table_type& table, std::span<candidate const> candidates) const
-    {
-        std::vector<candidate> seen(candidates.begin(), candidates.end());
-        for (auto& each : seen) {
-            if (planted == fault::weights_ignored)
-                each.weight = 1;
-            if (planted == fault::weight_zero_is_nobody && each.weight == 0)
-                each.name = "nobody";
-            if (planted == fault::large_weights_count && each.weight > candidate::weight_max)
-                each.weight = 2;
-        }
-        table.planted_ = planted;
-        table.table_ = uniform{}.build(seen);
-        table.names_.clear();
-        for (auto const& each : candidates)
-            table.names_.push_back(each.name);
-    }
+    [[nodiscard]] static table_type build(std::span<drover::candidate const>) { return {}; }
 };
-
-using laws = std::vector<std::string_view>;
-
-template <bool ByLoad = false>
-void check_fault(fault planted, laws const& expected)
-{
-    auto const found = check_placement(faulty_placement<ByLoad>{planted}, {1, 3});
-    auto broken = found.broken_laws();
-    std::vector<std::string> wanted{expected.begin(), expected.end()};
-    INFO("fault " << static_cast<int>(planted));
-    INFO(text_of(found));
-    CHECK(broken == wanted);
-    CHECK(found.passed() == expected.empty());
-}
 
 } // namespace
 
-TEST_CASE("ring is a Placement", "[conformance]") { check_model<drover::ring>(); }
-TEST_CASE("uniform is a Placement", "[conformance]") { check_model<uniform>(); }
-TEST_CASE("bounded placements are Placements", "[conformance]")
+TEMPLATE_TEST_CASE("every model is a Placement", "[conformance]", ring, uniform, bounded<ring>, bounded<uniform>)
 {
-    check_model<drover::bounded<drover::ring>>();
-    check_model<drover::bounded<uniform>>();
-    check_model(drover::bounded<uniform>{.load_percent_max = 110});
-}
-
-TEST_CASE("a placement that promises the least is held to that", "[conformance]")
-{
-    auto const found = check_placement<by_remainder>();
+    auto const found = conformance::check_placement<TestType>();
     INFO(text_of(found));
     CHECK(found.passed());
-    CHECK_FALSE(found.holds(placement_law::minimal_moves));
 }
 
-TEST_CASE("what is wrong with a placement is told by its law", "[conformance]")
+TEST_CASE("the simplest placement keeps every law", "[conformance]")
 {
-    check_fault(fault::none, {});
-    check_fault(fault::out_of_range, {placement_law::in_range});
-    check_fault(fault::only_one_left_out, {placement_law::in_range});
-    check_fault(fault::instance_matters, {placement_law::agreed});
-    check_fault(fault::asking_matters, {placement_law::agreed});
-    check_fault(fault::refers_to_names, {placement_law::kept});
-    check_fault(fault::lost_when_moved, {placement_law::moved});
-    check_fault(fault::first_is_favoured, {placement_law::balance, placement_law::weights});
-    check_fault(fault::weights_ignored, {placement_law::weights});
-    check_fault(fault::weight_zero_is_nobody, {placement_law::clamped});
-    check_fault(fault::large_weights_count, {placement_law::clamped});
-    check_fault(fault::all_moves, {placement_law::minimal_moves});
-    check_fault(fault::update_does_nothing, {placement_law::updated});
-    check_fault(fault::prefers_nobody, {placement_law::ranked});
-    check_fault(fault::home_last, {placement_law::ranked});
+    auto const found = conformance::check_placement<models::lottery>({.share_deviation = 0});
+    INFO(text_of(found));
+    CHECK(found.passed());
 }
 
-TEST_CASE("what is wrong with a placement by load is told by its law", "[conformance]")
+TEST_CASE("the simplest placement answers the same for ever", "[conformance]")
 {
-    check_fault<true>(fault::none, {});
-    check_fault<true>(fault::load_out_of_range, {placement_law::load_in_range, placement_law::home});
-    check_fault<true>(fault::never_at_home, {placement_law::home});
-    check_fault<true>(fault::always_at_home, {placement_law::capacity});
-    check_fault<true>(fault::full_accepted, {placement_law::capacity});
+    std::vector<drover::candidate> const candidates{{"alpha", 1}, {"bravo", 2}, {"charlie", 1}};
+    auto const table = models::lottery{}.build(candidates);
+    std::string names;
+    for (std::uint64_t i = 0; i < 24; ++i)
+        names += candidates[table.place(drover::mix64(i))].name.front();
+    CHECK(names == "aaabbcbbbbccbcbbbaccbbab");
+}
+
+TEST_CASE("a placement with options of its own is given as it is, and held to its own spread", "[conformance]")
+{
+    auto const fine = conformance::check_placement(ring{512}, {.share_deviation = 0.045});
+    INFO(text_of(fine));
+    CHECK(fine.passed());
+    CHECK(conformance::check_placement(ring{4}, {.share_deviation = 0.5}).passed());
+    CHECK(conformance::check_placement<uniform>({.share_deviation = 0}).passed());
+    CHECK(conformance::check_placement(bounded<ring>{101}).passed());
+    CHECK(conformance::check_placement(bounded<uniform>{300}, {.share_deviation = 0}, {.seed = 50, .rounds = 2}).passed());
+    CHECK(conformance::check_placement([] { return ring{256}; }, {.share_deviation = 0.063}, {.seed = 3, .rounds = 2}).passed());
+}
+
+TEST_CASE("shares that stray more than is expected are noticed", "[conformance]")
+{
+    CHECK(conformance::check_placement(ring{4}).broken_laws() == as_strings({law::balance}));
+    CHECK(conformance::check_placement(ring{}, {.share_deviation = 0}).broken_laws() == as_strings({law::balance}));
+    CHECK(conformance::check_placement<least>().broken_laws() == as_strings({law::weights, law::balance}));
+}
+
+TEST_CASE("what a placement does not promise is skipped", "[conformance]")
+{
+    auto const found = conformance::check_placement<least>({.share_deviation = std::nullopt});
+    INFO(text_of(found));
+    CHECK(found.passed());
+    laws looked_at;
+    for (auto const& each : found.laws())
+        if (each.skipped_because.empty())
+            looked_at.push_back(each.name);
+    CHECK(looked_at
+        == as_strings(
+            {law::capabilities, law::in_range, law::alone, law::repeatable, law::moved, law::keeps_nothing, law::weight_range}));
+}
+
+TEST_CASE("capabilities that contradict each other are noticed", "[conformance]")
+{
+    CHECK(conformance::check_placement<by_load_in_name_only>().broken_laws() == as_strings({law::capabilities}));
+    CHECK(conformance::check_placement<agreed_and_by_load>().broken_laws() == as_strings({law::capabilities}));
+}
+
+TEST_CASE("each broken placement breaks the law that it is made to break, and no other", "[conformance]")
+{
+    CHECK(broken_by<mutants::faulty>(defect::none).empty());
+    std::pair<defect, laws> const rows[]{
+        {defect::out_of_range, as_strings({law::in_range})},
+        {defect::asks_beyond, as_strings({law::in_range})},
+        {defect::own_opinion, as_strings({law::agreed})},
+        {defect::asked_before, as_strings({law::repeatable})},
+        {defect::lost_by_move, as_strings({law::moved})},
+        {defect::lost_by_copy, as_strings({law::moved})},
+        {defect::keeps_names, as_strings({law::keeps_nothing})},
+        {defect::zero_is_heavy, as_strings({law::weight_range})},
+        {defect::heavy_is_one, as_strings({law::weight_range})},
+        {defect::one_more, as_strings({law::weights})},
+        {defect::counts_nodes, as_strings({law::moves})},
+        {defect::counts_weights, as_strings({law::weight_moves})},
+        {defect::same_size, as_strings({law::updates})},
+        {defect::shared_table, as_strings({law::in_range, law::updated_copy})}, // with more candidates than there were
+        {defect::other_order, as_strings({law::first_of_all})},
+        {defect::second_unasked, as_strings({law::accepted})},
+        {defect::nobody_is_first, as_strings({law::nobody_accepted})},
+        {defect::circles, as_strings({law::nobody_accepted})},
+        {defect::counts_accepted, as_strings({law::order})},
+        {defect::out_of_range_alone, as_strings({law::alone})},
+    };
+    for (auto const& [which, expected] : rows) {
+        CAPTURE(static_cast<int>(which));
+        CHECK(broken_by<mutants::faulty>(which) == expected);
+    }
+}
+
+TEST_CASE("each broken placement by load breaks the law that it is made to break, and no other", "[conformance]")
+{
+    CHECK(broken_by<mutants::faulty_by_load>(defect::none).empty());
+    std::pair<defect, laws> const rows[]{
+        {defect::loads_out_of_range, as_strings({law::in_range})},
+        {defect::loads_at_home, as_strings({law::room})},
+        {defect::loads_too_far, as_strings({law::room})},
+        {defect::loads_elsewhere, as_strings({law::home_first})},
+        {defect::loads_emptiest, as_strings({law::load_order})},
+        {defect::loads_full_is_first, as_strings({law::full})},
+        {defect::loads_own_opinion, as_strings({law::equal_loads})},
+        {defect::loads_generous_first, as_strings({law::stays})},
+    };
+    for (auto const& [which, expected] : rows) {
+        CAPTURE(static_cast<int>(which));
+        CHECK(broken_by<mutants::faulty_by_load>(which) == expected);
+    }
+}
+
+TEST_CASE("a placement that throws is told, and does not end the suite", "[conformance]")
+{
+    auto const found =
+        conformance::check_placement([] { return mutants::faulty{defect::throws}; }, {}, {.rounds = 1}).broken_laws();
+    CHECK(std::find(found.begin(), found.end(), law::in_range) != found.end());
+}
+
+TEST_CASE("a breach tells what was seen, and equal options give equal reports", "[conformance]")
+{
+    auto const tell = [] { return text_of(conformance::check_placement(ring{4}, {}, {.seed = 9, .rounds = 2})); };
+    CHECK(tell().find("BROKEN: no share strays further than expected: of ") != std::string::npos);
+    CHECK(tell().find("(seed ") != std::string::npos);
+    CHECK(tell() == tell());
 }

@@ -31,7 +31,9 @@ struct candidate {
 /// What the candidates carry now. A child that is being placed is not counted, also where it runs already.
 struct candidate_loads {
     std::span<std::uint32_t const> each; ///< children, indexed as the candidates
-    std::uint64_t total = 0;             ///< their sum: kept by the caller, so that a lookup need not add up
+    /// Their sum, so that a lookup need not add up. It is smaller while children are counted with two candidates, on their way
+    /// from one to the other.
+    std::uint64_t total = 0;
 };
 
 // clang-format off
@@ -51,8 +53,9 @@ concept has_placement_table = requires(typename P::table_type const& table, std:
 
 /// Who should run a child: a pure function of the candidates and the child's key. See docs/concepts/placement.md.
 ///
-/// `build` gets the candidates sorted by name, each name once, and gives a table; `place(key)` of that table gives the index
-/// of a candidate. Pre of `place`: there is a candidate. Keys are hashes that are uniform over 64 bits.
+/// `build` gets the candidates, one at least, sorted by name, each name once, and gives a table that keeps nothing of them;
+/// `place(key)` of that table gives the index of a candidate. Pre of `place`: the table was built. Keys are hashes that are
+/// uniform over 64 bits.
 // clang-format off
 template <class P>
 concept placement = std::move_constructible<P> && std::default_initializable<P>
@@ -63,8 +66,8 @@ concept placement = std::move_constructible<P> && std::default_initializable<P>
 
 /// A placement whose tables follow a change of the candidates for less than a new table costs.
 ///
-/// Pre of `update`: `table` is what this placement built from `before`, or updated to it; both lists are sorted by name, each
-/// name once. Post: `table` equals `build(after)`. The table keeps nothing of either list.
+/// Pre of `update`: `table` is what this placement built from `before`, or updated to it; both lists are as `build` takes them.
+/// Post: `table` equals `build(after)`, and a table of which it is a copy is as it was. The table keeps nothing of either list.
 template <class P>
 concept updatable_placement = placement<P>
     && requires(P const& p, typename P::table_type& table, std::span<candidate const> before, std::span<candidate const> after) {
@@ -75,7 +78,8 @@ concept updatable_placement = placement<P>
 ///
 /// `place_where(key, accepts)` gives the first candidate in that order for whose index the predicate is true, and `place(key)`
 /// where it is true for nobody. With a predicate that is always true it gives `place(key)`. The predicate is a function of the
-/// index alone; it may be asked about one index several times, and about indices that come later in the order.
+/// index alone; it may be asked about one index several times, and about indices that come later in the order. `place_where` is a
+/// template that takes any predicate: callers pass lambdas with captures.
 template <class P>
 concept ranked_placement = placement<P>
     && requires(typename P::table_type const& table, std::uint64_t key, bool (&accepts)(std::size_t)) {
@@ -85,6 +89,9 @@ concept ranked_placement = placement<P>
 /// A placement that looks at loads. `place(key)` is then the child's home: the node that decides where the child goes, the same
 /// in every equal view; `place(key, loads)` is its decision. `has_room(index, loads)`: that candidate may be given one child
 /// more. Pre: `loads` has a figure for each candidate.
+///
+/// Each key has an order of all candidates, its home first. The decision is the first that has room, or the home when nobody has.
+/// A child that was given to one with room may stay: while children only come, its node has room for it.
 template <class P>
 concept load_placement = placement<P> && P::capabilities.by_load && !P::capabilities.agreed
     && requires(typename P::table_type const& table, std::uint64_t key, candidate_loads const& loads) {
