@@ -1,4 +1,5 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#include "own_placement.hpp"
 #include "text_of.hpp"
 
 #include <drover/conformance/placement.hpp>
@@ -32,24 +33,6 @@ void check_model(Placement const& placement = {})
     INFO(text_of(found));
     CHECK(found.passed());
 }
-
-/// The remainder of a division: balanced, and moves nearly everything with every change. As simple as a placement can be.
-struct by_remainder {
-    static constexpr drover::placement_capabilities capabilities{.agreed = true};
-
-    struct table_type {
-        std::vector<std::size_t> shares;
-        std::size_t place(std::uint64_t key) const { return shares[key % shares.size()]; }
-    };
-
-    table_type build(std::span<candidate const> candidates) const
-    {
-        table_type table;
-        for (std::size_t i = 0; i < candidates.size(); ++i)
-            table.shares.insert(table.shares.end(), weight_of(candidates[i]), i);
-        return table;
-    }
-};
 
 enum class fault {
     none,
@@ -218,7 +201,7 @@ TEST_CASE("bounded placements are Placements", "[conformance]")
 
 TEST_CASE("a placement that promises the least is held to that", "[conformance]")
 {
-    auto const found = check_placement<by_remainder>();
+    auto const found = check_placement<models::by_remainder>();
     INFO(text_of(found));
     CHECK(found.passed());
     CHECK_FALSE(found.holds(placement_law::minimal_moves));
