@@ -102,10 +102,12 @@ concept talks_to_peers = requires(S& s, S const& c, node_id const& id, bytes_vie
 template <class S>
 concept says_who_holds = requires(S& s, S const& c, node_id const& id, store_version version, bytes_view context,
         std::size_t count) {
-        { c.held_by(count) } -> std::same_as<store_version>; // every local write up to it is held by `count` members
-        { c.has_seen(id, version) } -> std::same_as<bool>;         // that node's write of this version is known here
-        { c.context() } -> std::same_as<bytes>;                    // what this replica has seen, encoded
-        { s.covers(context, id) } -> std::same_as<bool>;           // has seen all that the context names; asks the peer if not
+        // every local write up to it is held by `count` members, this one included
+        { c.held_by(count) } -> std::same_as<store_version>;
+        { c.has_seen(id, version) } -> std::same_as<bool>; // that node's write of this version is known here
+        { c.context() } -> std::same_as<bytes>;            // what this replica has seen, encoded
+        // has seen all that the peer's context names; asks for it if not
+        { s.covers(context, id) } -> std::same_as<bool>;
         { c.acknowledges(context, version) } -> std::same_as<bool>; // that context includes our writes up to this one
         { c.level_with(id) } -> std::same_as<bool>;   // has seen all that this peer is known to have seen
         { c.synchronised(id) } -> std::same_as<bool>; // has been brought level with this peer once since it came up
