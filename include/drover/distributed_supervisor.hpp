@@ -67,15 +67,52 @@ class distributed_supervisor {
         "docs/concepts/membership.md)");
     static_assert(membership<Membership>,
         "drover: the second parameter of distributed_supervisor must be a Membership (see docs/concepts/membership.md)");
+    static_assert(std::move_constructible<Placement> && std::default_initializable<Placement>,
+        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md): "
+        "give it a move constructor and a default constructor");
+    static_assert(has_placement_capabilities<Placement>,
+        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md): "
+        "let it say what it promises, static constexpr placement_capabilities capabilities");
+    static_assert(has_placement_table<Placement>,
+        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md): "
+        "give it a table_type that is movable, default constructible, and has std::size_t place(std::uint64_t key) const");
     static_assert(placement<Placement>,
-        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md)");
-    static_assert(state_store<StateStore>,
-        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md)");
+        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md): "
+        "give it table_type build(std::span<candidate const>) const");
+    static_assert(std::move_constructible<StateStore> && std::default_initializable<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "give it a move constructor and a default constructor");
+    static_assert(has_store_capabilities<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "let it say what it promises, static constexpr store_capabilities capabilities");
+    static_assert(keeps_records<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "it keeps records by open, put, remove, find, rank_of and version");
+    static_assert(talks_to_peers<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "it talks to its peers by set_members, on_peer_up, on_peer_connected, on_peer_down, on_message, on_time, flush, deadline "
+        "and effects");
+    static_assert(says_who_holds<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "it says who holds what by held_by, has_seen, context, covers, acknowledges, level_with and synchronised");
     static_assert(!(Placement::capabilities.voters && StateStore::capabilities.linearizable),
         "drover: two authorities at once: a Placement with voters needs a StateStore that is not linearizable; drop quorum<> or "
         "choose crdt_store");
-    static_assert(Placement::capabilities.agreed,
-        "drover: this Placement is not a function of the view alone (agreed), so two nodes could both claim a child");
+    static_assert(authority_of<Placement, StateStore> == drover::authority::none,
+        "drover: ownership granted by voters or by a linearizable StateStore is not part of this version: choose ring or "
+        "uniform, "
+        "and crdt_store");
+    static_assert(Placement::capabilities.agreed || Placement::capabilities.by_load,
+        "drover: this Placement is neither a function of the view alone (agreed) nor recorded (by_load), so two nodes could both "
+        "claim a child");
+    static_assert(!Placement::capabilities.by_load || load_placement<Placement>,
+        "drover: a Placement that is by_load must be a load_placement (see docs/concepts/placement.md)");
+    static_assert(StateStore::capabilities.ordered,
+        "drover: this StateStore has no one winner of concurrent writes (ordered), so two nodes could see different owners for "
+        "ever");
+    static_assert(StateStore::capabilities.replicated || StateStore::capabilities.standalone,
+        "drover: this StateStore is not replicated, so its children are lost with their node: wrap it in drover::standalone<> if "
+        "that is wanted");
 
 public:
     using transport_type = Transport;
@@ -314,31 +351,42 @@ private:
 
     // Runs `operation` on the strand, in a turn of its own: no handler is called from within its initiation.
     template <class Signature, class Operation, class Token, class... Args>
-    auto initiate(Operation operation, Token&& token, Args... args)
+    auto initiate(Operation operation, Token&& token, Args&&... args)
     {
         return boost::asio::async_initiate<Token, Signature>(
-            [shell = shell_, operation = std::move(operation)](auto handler, auto... values) {
-                auto done = keep<Signature>::handler(std::move(handler));
-                shell->runtime().post([shell, operation, done = std::move(done), ... values = std::move(values)]() mutable {
+            [shell = shell_, operation = std::move(operation)](auto handler, auto&&... values) {
+                shell->runtime().post([shell, operation, done = keep<Signature>::handler(std::move(handler)),
+                                          ... values = std::forward<decltype(values)>(values)]() mutable {
                     operation(*shell, std::move(done), std::move(values)...);
                 });
             },
-            token, std::move(args)...);
+            token, std::forward<Args>(args)...);
     }
 
     template <class Token>
-    auto command(core::command_kind kind, child_spec spec, Token&& token)
+    auto command(core::command_kind kind, child_spec&& spec, Token&& token)
     {
         return initiate<void(error_code, child_ref)>(
-            [kind](shell_type& shell, auto done, child_spec wanted) {
-                shell.command(kind, std::move(wanted),
-                    [done = std::move(done)](errc code, child_ref ref) mutable { done(make_error_code(code), std::move(ref)); });
-            },
+            [kind](
+                shell_type& shell, auto done, child_spec&& wanted) { shell.command(kind, std::move(wanted), std::move(done)); },
             token, std::move(spec));
     }
 
     std::optional<node_type> own_node_;
     std::shared_ptr<shell_type> shell_;
 };
+
+/// A supervisor of which no less than `Asked` is promised about the number of instances of a child; what promises less does
+/// not compile.
+template <promise_level Asked, class Supervisor>
+struct promising_supervisor {
+    static_assert(Supervisor::promised >= Asked,
+        "drover: these policies promise less than is asked: at_most_one_effective needs a StateStore that is linearizable, "
+        "at_most_one_running a Placement with voters");
+    using type = Supervisor;
+};
+
+template <promise_level Asked, class Supervisor>
+using promising = typename promising_supervisor<Asked, Supervisor>::type;
 
 } // namespace drover

@@ -5,3 +5,5 @@
 
 #include <drover/distributed_supervisor.hpp>
 #include <drover/node.hpp>
+#include <drover/placement/bounded.hpp>
+#include <drover/placement/uniform.hpp>

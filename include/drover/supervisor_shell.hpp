@@ -43,7 +43,7 @@ public:
     using runtime_type = typename Transport::runtime_type;
     using core_type = core::supervisor_core<Placement, StateStore>;
     using done_handler = unique_function<void(errc)>;
-    using command_handler = unique_function<void(errc, child_ref)>;
+    using command_handler = unique_function<void(error_code, child_ref)>;
 
     supervisor_shell(std::shared_ptr<node_shell_type> node, supervisor_options options, Placement placement, StateStore store)
         : node_{std::move(node)}, scope_{hash64(options.name)}, name_{options.name}, options_error_{validate(options)},
@@ -118,7 +118,7 @@ public:
         if (start_done_)
             std::exchange(start_done_, nullptr)(errc::shutting_down);
         for (auto& [number, done] : std::exchange(commands_, {}))
-            done(errc::shutting_down, child_ref{});
+            done(make_error_code(errc::shutting_down), child_ref{});
         for (auto& [number, done] : std::exchange(calls_, {}))
             done(make_error_code(errc::shutting_down), bytes{});
         for (auto& [number, done] : std::exchange(checkpoints_, {}))
@@ -129,13 +129,13 @@ public:
 
     // ---- commands ----------------------------------------------------------------------------------------------------
 
-    void command(core::command_kind kind, child_spec spec, command_handler done)
+    void command(core::command_kind kind, child_spec&& spec, command_handler&& done)
     {
         if (stopped_)
-            return done(errc::shutting_down, child_ref{std::move(spec.id), {}, 0});
+            return done(make_error_code(errc::shutting_down), child_ref{std::move(spec.id), {}, 0});
         step([&](time_point now) {
             auto const number = core_.command(kind, std::move(spec), now);
-            commands_.emplace(number, std::move(done));
+            commands_.emplace_hint(commands_.end(), number, std::move(done)); // numbers ascend
         });
     }
 
@@ -145,7 +145,7 @@ public:
             return done(make_error_code(errc::shutting_down), bytes{});
         step([&](time_point now) {
             auto const number = core_.call(std::move(id), std::move(payload), cast, now);
-            calls_.emplace(number, std::move(done));
+            calls_.emplace_hint(calls_.end(), number, std::move(done));
         });
     }
 
@@ -208,17 +208,19 @@ private:
         auto const keep = this->shared_from_this(); // an effect may drop the last other owner
         unsigned round = 0;
         for (; round < rounds_max && !stopped_; ++round) {
-            std::vector<core::effect> effects;
             {
                 std::lock_guard const lock{mutex_};
                 core_.flush(node_->runtime().now());
-                effects.swap(core_.effects());
+                effects_.swap(core_.effects());
             }
-            if (effects.empty() && exits_.empty())
+            if (effects_.empty() && exits_.empty())
                 break;
-            for (auto& effect : effects)
+            for (auto& effect : effects_)
                 if (!stopped_)
                     std::visit([&](auto& content) { carry_out(content); }, effect);
+            effects_.clear();
+            if (effects_.capacity() > effects_kept_max)
+                effects_ = {};
             for (auto& exit : std::exchange(exits_, {}))
                 take_exit(exit);
         }
@@ -404,7 +406,7 @@ private:
     void carry_out(core::command_done_effect& effect)
     {
         if (auto done = take(commands_, effect.number))
-            (*done)(effect.code, std::move(effect.ref));
+            (*done)(make_error_code(effect.code), std::move(effect.ref));
     }
 
     void carry_out(core::call_done_effect& effect)
@@ -436,12 +438,8 @@ private:
     template <class Map>
     static std::optional<typename Map::mapped_type> take(Map& map, std::uint64_t number)
     {
-        auto const found = map.find(number);
-        if (found == map.end())
-            return std::nullopt;
-        std::optional<typename Map::mapped_type> result{std::move(found->second)};
-        map.erase(found);
-        return result;
+        auto found = map.extract(number);
+        return found.empty() ? std::nullopt : std::optional{std::move(found.mapped())};
     }
 
     // ---- instances ---------------------------------------------------------------------------------------------------
@@ -565,7 +563,8 @@ private:
         return names;
     }
 
-    static constexpr unsigned rounds_max = 64; // then others get a turn on the strand
+    static constexpr unsigned rounds_max = 64;                // then others get a turn on the strand
+    static constexpr std::size_t effects_kept_max = 4 * 1024; // room for so many is kept
 
     std::shared_ptr<node_shell_type> node_;
     std::uint64_t scope_;
@@ -585,6 +584,7 @@ private:
     std::map<std::string, child_factory, std::less<>> factories_;
     instance_table instances_;
     child_timers timers_;
+    std::vector<core::effect> effects_; // being carried out; kept for its room
     std::vector<pending_exit> exits_;
     std::uint64_t last_checkpoint_ = 0;
 

@@ -4,6 +4,8 @@
 
 #include <drover/drover.hpp>
 
+#include <drover/completion.hpp>
+
 // drover/coroutine/coroutine_child.hpp
 
 #include <boost/asio/any_io_executor.hpp>

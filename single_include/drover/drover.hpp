@@ -58,10 +58,10 @@ public:
         using target = std::decay_t<F>;
         if constexpr (fits<target>) {
             ::new (static_cast<void*>(storage_)) target(std::forward<F>(callable));
-            operations_ = &inline_operations<target>;
+            operations_ = &kept_inline<target>::table;
         } else {
             ::new (static_cast<void*>(storage_)) target*(new target(std::forward<F>(callable)));
-            operations_ = &heap_operations<target>;
+            operations_ = &kept_on_heap<target>::table;
         }
     }
 
@@ -96,21 +96,27 @@ private:
     static constexpr bool fits = sizeof(F) <= InlineSize && alignof(F) <= alignof(std::max_align_t)
         && std::is_nothrow_move_constructible_v<F>;
 
+    // Functions, not lambdas: in such an initialiser g++ 12 makes another lambda in every translation unit.
     template <class F>
-    static constexpr operations inline_operations{
-        [](void* self, Args&&... args) -> R { return (*static_cast<F*>(self))(std::forward<Args>(args)...); },
-        [](void* from, void* to) noexcept {
+    struct kept_inline {
+        static R call(void* self, Args&&... args) { return (*static_cast<F*>(self))(std::forward<Args>(args)...); }
+        static void relocate(void* from, void* to) noexcept
+        {
             ::new (to) F(std::move(*static_cast<F*>(from)));
             static_cast<F*>(from)->~F();
-        },
-        [](void* self) noexcept { static_cast<F*>(self)->~F(); },
+        }
+        static void destroy(void* self) noexcept { static_cast<F*>(self)->~F(); }
+
+        static constexpr operations table{call, relocate, destroy};
     };
 
     template <class F>
-    static constexpr operations heap_operations{
-        [](void* self, Args&&... args) -> R { return (**static_cast<F**>(self))(std::forward<Args>(args)...); },
-        [](void* from, void* to) noexcept { ::new (to) F*(*static_cast<F**>(from)); },
-        [](void* self) noexcept { delete *static_cast<F**>(self); },
+    struct kept_on_heap {
+        static R call(void* self, Args&&... args) { return (**static_cast<F**>(self))(std::forward<Args>(args)...); }
+        static void relocate(void* from, void* to) noexcept { ::new (to) F*(*static_cast<F**>(from)); }
+        static void destroy(void* self) noexcept { delete *static_cast<F**>(self); }
+
+        static constexpr operations table{call, relocate, destroy};
     };
 
     void take(unique_function& other) noexcept
@@ -135,37 +141,26 @@ private:
 
 // drover/child/completion.hpp
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/dispatch.hpp>
-
-#include <memory>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
 namespace drover::detail {
 
-// Stands for "the strand that we are on" where a handler has no executor of its own.
-struct own_strand {};
+/// Keeps handlers of this type; `drover/completion.hpp` defines it, for all of them. Here it is only named, because it needs
+/// Asio's executors, which cost a compiler as much as all of the standard library that Drover uses.
+template <class Handler, class... Args>
+struct handler_keeper;
 
 /// Wraps a handler of a completion token so that it can be kept and called once, on our strand, from outside its initiation.
 /// A handler with an executor of its own is dispatched to it.
 template <class... Args, class Handler>
 [[nodiscard]] unique_function<void(Args...)> keep_handler(Handler&& handler)
 {
-    using handler_type = std::decay_t<Handler>;
-    using executor_type = typename boost::asio::associated_executor<handler_type, own_strand>::type;
-    if constexpr (std::is_same_v<executor_type, own_strand>) {
-        return
-            [kept = handler_type(std::forward<Handler>(handler))](Args... args) mutable { std::move(kept)(std::move(args)...); };
-    } else {
-        auto const executor = boost::asio::associated_executor<handler_type, own_strand>::get(handler, own_strand{});
-        return [executor, kept = handler_type(std::forward<Handler>(handler))](Args... args) mutable {
-            boost::asio::dispatch(executor, [kept = std::move(kept), values = std::make_tuple(std::move(args)...)]() mutable {
-                std::apply(std::move(kept), std::move(values));
-            });
-        };
-    }
+    using keeper = handler_keeper<std::decay_t<Handler>, Args...>;
+    static_assert(requires { sizeof(keeper); },
+        "drover: completion handlers need #include <drover/completion.hpp>, which drover/net.hpp, drover/simulation.hpp and "
+        "drover/coroutine.hpp bring along");
+    return keeper::keep(std::forward<Handler>(handler));
 }
 
 } // namespace drover::detail
@@ -938,17 +933,28 @@ template <class Object>
 #include <cstddef>
 #include <cstdint>
 
-#include <xxhash.h>
+// A program that includes <xxhash.h> with XXH_INLINE_ALL or XXH_NAMESPACE before us renames the function by a macro.
+#pragma push_macro("XXH3_64bits_withSeed")
+#undef XXH3_64bits_withSeed
 
 namespace drover {
 
+namespace detail {
+
+/// XXH3 of xxHash, from the library: the one declaration of it that Drover needs, stable since xxHash 0.8.0.
+///
+/// It stands here instead of <xxhash.h>, which would leave its macros with everyone who includes us, and which, where a program
+/// inlines xxHash, would make another `hash64` of each translation unit. A test compares it with the header.
+extern "C" std::uint64_t XXH3_64bits_withSeed(void const* data, std::size_t size, std::uint64_t seed);
+
+} // namespace detail
+
 /// XXH3 (Yann Collet), 64 bits. The same value on every machine, for ever: placement and the wire depend on it.
 ///
-/// This is the only place that names xxHash. It is linked, not inlined: an inlined copy would be another function in every
-/// translation unit.
+/// This is the only place that names xxHash.
 [[nodiscard]] inline std::uint64_t hash64(bytes_view data, std::uint64_t seed = 0)
 {
-    return XXH3_64bits_withSeed(data.data(), data.size(), seed);
+    return detail::XXH3_64bits_withSeed(data.data(), data.size(), seed);
 }
 
 /// Spreads one integer over 64 bits (the finaliser of MurmurHash3 as tuned by David Stafford, variant 13).
@@ -970,18 +976,16 @@ struct bytes_hash {
 
 } // namespace drover
 
+#pragma pop_macro("XXH3_64bits_withSeed")
+
 // drover/base/planted_fault.hpp
 
 #include <cstdint>
 
-#ifndef DROVER_PLANTED_FAULT
-#define DROVER_PLANTED_FAULT 0
-#endif
-
 namespace drover {
 
 /// Defects that our own tests plant into the library, one at a time and by compiling it with `DROVER_PLANTED_FAULT`, to show
-/// that the simulation notices. 0, which is what everybody else compiles with, plants none and costs nothing.
+/// that the simulation notices. `none`, which is what everybody else compiles with, plants none and costs nothing.
 enum class planted_fault : std::uint8_t {
     none = 0,
     generation_kept = 1,        ///< a successor has the generation of the instance before it
@@ -992,7 +996,13 @@ enum class planted_fault : std::uint8_t {
     stop_not_awaited = 6,       ///< a child is handed over without the state of the instance that stops
 };
 
-[[nodiscard]] constexpr bool planted(planted_fault which) { return static_cast<int>(which) == DROVER_PLANTED_FAULT; }
+#ifdef DROVER_PLANTED_FAULT
+inline constexpr planted_fault fault_planted{DROVER_PLANTED_FAULT};
+#else
+inline constexpr planted_fault fault_planted = planted_fault::none;
+#endif
+
+[[nodiscard]] constexpr bool planted(planted_fault which) { return which == fault_planted; }
 
 } // namespace drover
 
@@ -1001,89 +1011,92 @@ enum class planted_fault : std::uint8_t {
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace drover {
 
-/// Values by octet string. Keys and values stay where they are until they are erased.
-///
-/// One array of (hash, node), searched linearly (Knuth, volume 3, section 6.4, algorithm L; erased by shifting back, algorithm
-/// R). It grows without looking at a node: a table of a hundred thousand nodes that are in no cache grows in a millisecond or
-/// two, where one of chained nodes takes a hundred. find, insert and erase are O(1) expected.
-template <class Value>
-class bytes_table {
+/// A key that a table keeps: a view, which becomes octets of its own where such are wanted.
+struct kept_key : bytes_view {
+    using bytes_view::bytes_view;
+    operator bytes() const { return bytes{data(), size()}; }
+};
+
+namespace detail {
+
+/// The keys of a `bytes_table`, and where they are, whatever the values: compiled once, for tables of all types.
+class bytes_index {
 public:
     struct node {
-        explicit node(bytes_view name) : key{name} {}
+        explicit node(kept_key name) : key{name} {}
+        node(node const&) = delete;
+        node& operator=(node const&) = delete;
 
-        bytes const key;
-        Value value{};
+        kept_key const key; ///< of octets behind the node
     };
 
-    [[nodiscard]] node* find(bytes_view key) { return at(place_of(key, hash64(key))); }
-    [[nodiscard]] node const* find(bytes_view key) const { return at(place_of(key, hash64(key))); }
+    struct slot {
+        std::uint64_t hash = 0;
+        node* held = nullptr;
+    };
 
-    /// The node of this key, made when there is none. `second`: it was made.
-    std::pair<node*, bool> insert(bytes_view key)
+    bytes_index() = default;
+    bytes_index(bytes_index&& other) noexcept : slots_{std::move(other.slots_)}, size_{std::exchange(other.size_, 0)} {}
+
+    /// Null when there is none.
+    [[nodiscard]] node* find(bytes_view key, std::uint64_t hash) const
     {
-        auto const hash = hash64(key);
-        if (auto* const present = at(place_of(key, hash)); present != nullptr)
-            return {present, false};
-        if ((size_ + 1) * 5 > slots_.size() * 4)
-            grow();
-        auto& place = slots_[place_of(key, hash)];
-        place = {hash, std::make_unique<node>(key)};
-        ++size_;
-        return {place.held.get(), true};
+        return slots_.empty() ? nullptr : slots_[place_of(key, hash)].held;
     }
 
-    /// False when there is none. `key` may be that of the node.
-    bool erase(bytes_view key)
+    /// Makes room for one more.
+    void reserve_one()
     {
-        auto hole = place_of(key, hash64(key));
-        if (at(hole) == nullptr)
-            return false;
-        auto const gone = std::move(slots_[hole].held);
+        if ((size_ + 1) * 5 > slots_.size() * 4)
+            grow();
+    }
+
+    /// Pre: there is room, and no node of this key.
+    void put(node& added, std::uint64_t hash) noexcept
+    {
+        slots_[place_of(added.key, hash)] = {hash, &added};
+        ++size_;
+    }
+
+    /// The node of this key, which is no longer here; null when there is none.
+    [[nodiscard]] node* take(bytes_view key)
+    {
+        auto const hash = hash64(key);
+        auto* const gone = find(key, hash);
+        if (gone == nullptr)
+            return nullptr;
+        auto hole = place_of(key, hash);
         for (auto next = after(hole); slots_[next].held != nullptr; next = after(next)) {
             auto const home = slots_[next].hash & mask();
             if (((next - home) & mask()) < ((next - hole) & mask()))
                 continue; // it may not lie before its home
-            slots_[hole] = std::move(slots_[next]);
+            slots_[hole] = slots_[next];
             hole = next;
         }
+        slots_[hole] = {};
         --size_;
-        return true;
+        return gone;
     }
 
-    /// In no order: what follows from it must not depend on one. The table is not to be changed meanwhile.
-    template <class Visit>
-    void for_each(Visit&& visit) const
-    {
-        for (auto const& each : slots_)
-            if (each.held != nullptr)
-                visit(std::as_const(*each.held));
-    }
-
+    [[nodiscard]] std::vector<slot> const& slots() const { return slots_; }
     [[nodiscard]] std::size_t size() const { return size_; }
 
 private:
     static constexpr std::size_t size_initial = 16; // a power of two, as all that follow
 
-    struct slot {
-        std::uint64_t hash = 0;
-        std::unique_ptr<node> held{};
-    };
-
     [[nodiscard]] std::size_t mask() const { return slots_.size() - 1; }
     [[nodiscard]] std::size_t after(std::size_t place) const { return (place + 1) & mask(); }
-    [[nodiscard]] node* at(std::size_t place) const { return slots_.empty() ? nullptr : slots_[place].held.get(); }
 
-    /// Where the node of this key is, or the empty slot that ends the search.
+    /// Where the node of this key is, or the empty slot that ends the search. Pre: there are slots.
     [[nodiscard]] std::size_t place_of(bytes_view key, std::uint64_t hash) const
     {
-        if (slots_.empty())
-            return 0;
         auto place = hash & mask();
         while (slots_[place].held != nullptr && (slots_[place].hash != hash || slots_[place].held->key != key))
             place = after(place);
@@ -1092,19 +1105,101 @@ private:
 
     void grow()
     {
-        auto old = std::exchange(slots_, std::vector<slot>(slots_.empty() ? size_initial : slots_.size() * 2));
-        for (auto& each : old) {
+        auto const old = std::exchange(slots_, std::vector<slot>(slots_.empty() ? size_initial : slots_.size() * 2));
+        for (auto const& each : old) {
             if (each.held == nullptr)
                 continue;
             auto place = each.hash & mask();
             while (slots_[place].held != nullptr)
                 place = after(place);
-            slots_[place] = std::move(each);
+            slots_[place] = each;
         }
     }
 
     std::vector<slot> slots_;
     std::size_t size_ = 0;
+};
+
+} // namespace detail
+
+/// Values by octet string. Keys and values stay where they are until they are erased.
+///
+/// One array of (hash, node), a node being one block of memory with its key at the end, searched linearly (Knuth, volume 3,
+/// section 6.4, algorithm L; erased by shifting back, algorithm R). It grows without looking at a node: a table of a hundred
+/// thousand nodes that are in no cache grows in a millisecond or two, where one of chained nodes takes a hundred. find, insert
+/// and erase are O(1) expected.
+template <class Value>
+class bytes_table {
+public:
+    struct node : detail::bytes_index::node {
+        using detail::bytes_index::node::node;
+
+        Value value{};
+    };
+
+    bytes_table() = default;
+    bytes_table(bytes_table&&) noexcept = default;
+    bytes_table& operator=(bytes_table&&) = delete;
+
+    ~bytes_table()
+    {
+        for (auto const& each : index_.slots())
+            if (each.held != nullptr)
+                destroy(static_cast<node*>(each.held));
+    }
+
+    [[nodiscard]] node* find(bytes_view key) { return static_cast<node*>(index_.find(key, hash64(key))); }
+    [[nodiscard]] node const* find(bytes_view key) const { return static_cast<node const*>(index_.find(key, hash64(key))); }
+
+    /// The node of this key, made when there is none. `second`: it was made.
+    std::pair<node*, bool> insert(bytes_view key)
+    {
+        auto const hash = hash64(key);
+        if (auto* const present = index_.find(key, hash); present != nullptr)
+            return {static_cast<node*>(present), false};
+        index_.reserve_one();
+        auto* const made = make(key);
+        index_.put(*made, hash);
+        return {made, true};
+    }
+
+    /// False when there is none. `key` may be that of the node.
+    bool erase(bytes_view key)
+    {
+        auto* const gone = static_cast<node*>(index_.take(key));
+        if (gone != nullptr)
+            destroy(gone);
+        return gone != nullptr;
+    }
+
+    /// In no order: what follows from it must not depend on one. The table is not to be changed meanwhile.
+    template <class Visit>
+    void for_each(Visit&& visit) const
+    {
+        for (auto const& each : index_.slots())
+            if (each.held != nullptr)
+                visit(static_cast<node const&>(*each.held));
+    }
+
+    [[nodiscard]] std::size_t size() const { return index_.size(); }
+
+private:
+    [[nodiscard]] static node* make(bytes_view key)
+    {
+        static_assert(alignof(node) <= alignof(std::max_align_t) && std::is_nothrow_default_constructible_v<Value>);
+        auto* const place = ::operator new(sizeof(node) + key.size());
+        auto* const octets = static_cast<char*>(place) + sizeof(node);
+        key.copy(octets, key.size());
+        return ::new (place) node{kept_key{octets, key.size()}};
+    }
+
+    static void destroy(node* gone)
+    {
+        std::destroy_at(gone);
+        ::operator delete(gone);
+    }
+
+    detail::bytes_index index_;
 };
 
 } // namespace drover
@@ -1228,6 +1323,7 @@ inline constexpr std::size_t handshake_size_max = 4 * 1024;
 inline constexpr std::size_t frame_size_max = 16 * 1024 * 1024;
 inline constexpr std::size_t members_count_max = 4'096;
 inline constexpr std::size_t types_count_max = 1'024;
+inline constexpr std::uint32_t node_weight_max = 1'000;
 
 } // namespace drover::limits
 
@@ -1523,9 +1619,9 @@ public:
     /// Failures that happened so long ago, on whatever node.
     restart_window(std::vector<duration> const& ages, time_point now)
     {
-        for (auto const age : ages)
-            failures_.push_back(now - age);
-        std::sort(failures_.begin(), failures_.end());
+        failures_.reserve(ages.size() + 1);
+        for (auto const age : ages) // oldest first, from an honest peer: each belongs at the end
+            failures_.insert(std::upper_bound(failures_.begin(), failures_.end(), now - age), now - age);
     }
 
     /// Counts a failure. True when that is still within the intensity: the child may be restarted.
@@ -1690,6 +1786,7 @@ private:
 
 // drover/wire/writer.hpp
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -1714,26 +1811,13 @@ public:
 
     writer& number(std::uint64_t value)
     {
-        while (value >= 0x80) {
+        for (; value >= 0x80; value >>= 7)
             u8(static_cast<std::uint8_t>(value | 0x80));
-            value >>= 7;
-        }
         return u8(static_cast<std::uint8_t>(value));
     }
 
-    writer& fixed32(std::uint32_t value)
-    {
-        for (int shift = 0; shift < 32; shift += 8)
-            u8(static_cast<std::uint8_t>(value >> shift));
-        return *this;
-    }
-
-    writer& fixed64(std::uint64_t value)
-    {
-        for (int shift = 0; shift < 64; shift += 8)
-            u8(static_cast<std::uint8_t>(value >> shift));
-        return *this;
-    }
+    writer& fixed32(std::uint32_t value) { return fixed<4>(value); }
+    writer& fixed64(std::uint64_t value) { return fixed<8>(value); }
 
     writer& string(bytes_view value)
     {
@@ -1755,6 +1839,15 @@ public:
     [[nodiscard]] bytes take() { return std::move(out_); }
 
 private:
+    template <std::size_t Size>
+    writer& fixed(std::uint64_t value)
+    {
+        char octets[Size];
+        for (std::size_t i = 0; i < Size; ++i)
+            octets[i] = static_cast<char>(value >> (8 * i));
+        return raw({octets, Size});
+    }
+
     bytes out_;
 };
 
@@ -1826,6 +1919,13 @@ struct roster_record {
     participation part = participation::active;
     generation_number generations_before = 0; ///< largest generation of a child that this node saw deleted
     std::vector<std::string> types;
+    std::uint32_t weight = 1; ///< its share of the children, in proportion to the others'
+
+    /// Placement sees no difference.
+    [[nodiscard]] bool same_part(roster_record const& other) const
+    {
+        return incarnation == other.incarnation && part == other.part && weight == other.weight && types == other.types;
+    }
 };
 
 namespace detail {
@@ -1951,7 +2051,7 @@ inline void encode(wire::writer& out, child_spec const& spec)
 {
     wire::writer out;
     out.u8(record_version).number(record.incarnation).u8(static_cast<std::uint8_t>(record.part));
-    out.number(record.generations_before).number(record.types.size());
+    out.number(record.generations_before).number(record.weight).number(record.types.size());
     for (auto const& type : record.types)
         out.string(type);
     return out.take();
@@ -1966,6 +2066,9 @@ inline void encode(wire::writer& out, child_spec const& spec)
     record.incarnation = in.number();
     record.part = static_cast<participation>(in.number(static_cast<std::uint64_t>(participation::left)));
     record.generations_before = in.number();
+    record.weight = static_cast<std::uint32_t>(in.number(limits::node_weight_max));
+    if (record.weight == 0)
+        return std::nullopt;
     auto const count = in.count(limits::types_count_max);
     for (std::size_t i = 0; i < count; ++i)
         record.types.emplace_back(in.string(limits::type_name_size_max));
@@ -1977,9 +2080,7 @@ inline void encode(wire::writer& out, child_spec const& spec)
 // drover/core/messages.hpp
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace drover {
@@ -2080,14 +2181,11 @@ struct store_message {
 
 struct no_scope_message {};
 
-using any_message = std::variant<store_message, regroup_message, regrouped_message, command_message, reply_message, held_message,
-    want_message, call_message, answer_message, no_scope_message>;
-
 namespace detail {
 
-[[nodiscard]] inline wire::writer begin(message_kind kind)
+[[nodiscard]] inline wire::writer begin(message_kind kind, std::size_t expected = 32)
 {
-    wire::writer out;
+    wire::writer out{expected};
     out.u8(static_cast<std::uint8_t>(kind));
     return out;
 }
@@ -2110,7 +2208,9 @@ namespace detail {
 
 [[nodiscard]] inline bytes encode(command_message const& value)
 {
-    auto out = detail::begin(message_kind::command);
+    auto const& spec = value.spec;
+    auto out = detail::begin(
+        message_kind::command, spec.id.size() + spec.type.size() + spec.arguments.size() + value.requester.size() + 64);
     out.u8(static_cast<std::uint8_t>(value.kind)).number(value.number).string(value.requester).fixed64(value.requester_origin);
     out.fixed32(static_cast<std::uint32_t>(value.level)).u8(value.hops).number(value.creation_known);
     if (value.kind == command_kind::start || value.kind == command_kind::update)
@@ -2142,12 +2242,17 @@ namespace detail {
 
 [[nodiscard]] inline bytes encode(call_message const& value)
 {
-    return detail::begin(message_kind::call).number(value.number).boolean(value.cast).string(value.id).raw(value.payload).take();
+    return detail::begin(message_kind::call, value.id.size() + value.payload.size() + 16)
+        .number(value.number)
+        .boolean(value.cast)
+        .string(value.id)
+        .raw(value.payload)
+        .take();
 }
 
 [[nodiscard]] inline bytes encode(answer_message const& value)
 {
-    return detail::begin(message_kind::answer)
+    return detail::begin(message_kind::answer, value.payload.size() + 16)
         .number(value.number)
         .u8(static_cast<std::uint8_t>(value.code))
         .raw(value.payload)
@@ -2163,7 +2268,7 @@ namespace detail {
 
 namespace detail {
 
-[[nodiscard]] inline any_message decode_regroup(wire::reader& in)
+[[nodiscard]] inline regroup_message decode_regroup(wire::reader& in)
 {
     regroup_message value;
     value.number = in.number();
@@ -2173,7 +2278,7 @@ namespace detail {
     return value;
 }
 
-[[nodiscard]] inline any_message decode_command(wire::reader& in)
+[[nodiscard]] inline command_message decode_command(wire::reader& in)
 {
     command_message value;
     value.kind = static_cast<command_kind>(in.number(static_cast<std::uint64_t>(command_kind::update)));
@@ -2190,7 +2295,7 @@ namespace detail {
     return value;
 }
 
-[[nodiscard]] inline any_message decode_reply(wire::reader& in)
+[[nodiscard]] inline reply_message decode_reply(wire::reader& in)
 {
     reply_message value;
     value.number = in.number();
@@ -2203,50 +2308,64 @@ namespace detail {
     return value;
 }
 
+[[nodiscard]] inline want_message decode_want(wire::reader& in)
+{
+    auto const generation = in.number();
+    return {generation, child_id{in.string(limits::child_id_size_max)}};
+}
+
+[[nodiscard]] inline call_message decode_call(wire::reader& in)
+{
+    call_message value;
+    value.number = in.number();
+    value.cast = in.boolean();
+    value.id = in.string(limits::child_id_size_max);
+    value.payload = in.remainder();
+    return value;
+}
+
+[[nodiscard]] inline answer_message decode_answer(wire::reader& in)
+{
+    answer_message value;
+    value.number = in.number();
+    value.code = static_cast<errc>(in.u8());
+    value.payload = in.remainder();
+    return value;
+}
+
+[[nodiscard]] inline regrouped_message decode_regrouped(wire::reader& in)
+{
+    auto const number = in.number();
+    return {number, bytes{in.remainder()}};
+}
+
 } // namespace detail
 
-/// Decodes what a peer sent; none when it is malformed or of a kind that this version does not know.
-[[nodiscard]] inline std::optional<any_message> decode_message(bytes_view frame)
+/// Decodes what a peer sent, and calls `visit` with the message, once. False, and no call, when it is malformed or of a kind
+/// that this version does not know.
+template <class Visit>
+[[nodiscard]] bool visit_message(bytes_view frame, Visit&& visit)
 {
     wire::reader in{frame};
-    any_message result;
+    auto const give = [&](auto message) {
+        if (!in.complete())
+            return false;
+        visit(message);
+        return true;
+    };
     switch (static_cast<message_kind>(in.u8())) {
-    case message_kind::store: result = store_message{in.remainder()}; break;
-    case message_kind::regroup: result = detail::decode_regroup(in); break;
-    case message_kind::regrouped: {
-        auto const number = in.number();
-        result = regrouped_message{number, bytes{in.remainder()}};
-        break;
+    case message_kind::store: return give(store_message{in.remainder()});
+    case message_kind::regroup: return give(detail::decode_regroup(in));
+    case message_kind::regrouped: return give(detail::decode_regrouped(in));
+    case message_kind::command: return give(detail::decode_command(in));
+    case message_kind::reply: return give(detail::decode_reply(in));
+    case message_kind::held: return give(held_message{in.number()});
+    case message_kind::want: return give(detail::decode_want(in));
+    case message_kind::call: return give(detail::decode_call(in));
+    case message_kind::answer: return give(detail::decode_answer(in));
+    case message_kind::no_scope: return give(no_scope_message{});
     }
-    case message_kind::command: result = detail::decode_command(in); break;
-    case message_kind::reply: result = detail::decode_reply(in); break;
-    case message_kind::held: result = held_message{in.number()}; break;
-    case message_kind::want: {
-        auto const generation = in.number();
-        result = want_message{generation, child_id{in.string(limits::child_id_size_max)}};
-        break;
-    }
-    case message_kind::call: {
-        call_message value;
-        value.number = in.number();
-        value.cast = in.boolean();
-        value.id = in.string(limits::child_id_size_max);
-        value.payload = in.remainder();
-        result = std::move(value);
-        break;
-    }
-    case message_kind::answer: {
-        answer_message value;
-        value.number = in.number();
-        value.code = static_cast<errc>(in.u8());
-        value.payload = in.remainder();
-        result = std::move(value);
-        break;
-    }
-    case message_kind::no_scope: result = no_scope_message{}; break;
-    default: return std::nullopt;
-    }
-    return in.complete() ? std::optional{std::move(result)} : std::nullopt;
+    return false;
 }
 
 } // namespace drover::core
@@ -2342,18 +2461,20 @@ struct local_child {
 
 /// One child, as this node knows it. Every field but `local` follows the store.
 struct child_entry {
-    child_id const* id = nullptr;
+    kept_key const* id = nullptr;
     std::uint64_t key = 0;    ///< for placement
     std::size_t position = 0; ///< in the order of the table
 
-    bool present = false; ///< there is a spec
-    bool terminated = false;
-    bool owned = false;     ///< there is a claim
-    bool dirty = false;     ///< in the queue of the reconciler
-    bool want_sent = false; ///< until the timer says otherwise
+    bool present : 1 = false; ///< there is a spec
+    bool terminated : 1 = false;
+    bool owned : 1 = false; ///< there is a claim
+    bool quorate : 1 = false;
+    bool counted : 1 = false;   ///< as load of its owner
+    bool review : 1 = false;    ///< by load: its place is to be decided anew
+    bool want_sent : 1 = false; ///< until the timer says otherwise
+    bool dirty : 1 = false;     ///< in the queue of the reconciler
     restart_rule restart{};
     owner_status status{};
-    bool quorate = false;
     std::uint32_t type = 0; ///< index of the type's name
     node_index owner = no_node;
     std::uint64_t creation = 0;
@@ -2426,7 +2547,7 @@ private:
 
 // drover/core/node_table.hpp
 
-#include <map>
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -2441,6 +2562,8 @@ struct node_entry {
     bool alive = false;
     bool recovered = false; ///< dead, and a regroup since then: its children may be claimed
     presence here = presence::unknown;
+    std::uint32_t load = 0;       ///< how many of these should run
+    std::uint32_t coming = 0;     ///< more are on their way to it, by what this node asked
     child_entry* owned = nullptr; ///< the children that it is recorded to own
 };
 
@@ -2449,27 +2572,40 @@ class node_table {
 public:
     node_index intern(node_id const& id)
     {
-        auto const [at, inserted] = index_.try_emplace(id, static_cast<node_index>(nodes_.size()));
-        if (inserted)
-            nodes_.push_back(node_entry{.id = id});
-        return at->second;
+        auto const at = place_of(id);
+        if (at != sorted_.end() && nodes_[*at].id == id)
+            return *at;
+        auto const made = size();
+        nodes_.push_back(node_entry{.id = id});
+        sorted_.insert(at, made);
+        return made;
     }
 
     [[nodiscard]] node_index find(node_id const& id) const
     {
-        auto const found = index_.find(id);
-        return found == index_.end() ? no_node : found->second;
+        auto const at = place_of(id);
+        return at != sorted_.end() && nodes_[*at].id == id ? *at : no_node;
     }
 
     [[nodiscard]] node_entry& operator[](node_index index) { return nodes_[index]; }
     [[nodiscard]] node_entry const& operator[](node_index index) const { return nodes_[index]; }
     [[nodiscard]] node_index size() const { return static_cast<node_index>(nodes_.size()); }
 
-    /// Moves a child to the list of its owner. O(1).
+    /// A child counts as load of its owner, or not any more. Pre: it counts only while it has an owner. O(1).
+    void set_counted(child_entry& child, bool counted)
+    {
+        if (child.counted == counted)
+            return;
+        child.counted = counted;
+        nodes_[child.owner].load += counted ? 1U : ~0U;
+    }
+
+    /// Moves a child to the list of its owner; it does not count as load until it is said to. O(1).
     void set_owner(child_entry& child, node_index owner)
     {
         if (child.owner == owner)
             return;
+        set_counted(child, false);
         if (child.owner != no_node) {
             if (child.previous_owned != nullptr)
                 child.previous_owned->next_owned = child.next_owned;
@@ -2489,8 +2625,14 @@ public:
     }
 
 private:
+    [[nodiscard]] std::vector<node_index>::const_iterator place_of(node_id const& id) const
+    {
+        return std::lower_bound(sorted_.begin(), sorted_.end(), id,
+            [this](node_index index, node_id const& wanted) { return nodes_[index].id < wanted; });
+    }
+
     std::vector<node_entry> nodes_;
-    std::map<node_id, node_index> index_;
+    std::vector<node_index> sorted_; // by id
 };
 
 } // namespace drover::core
@@ -2498,6 +2640,7 @@ private:
 // drover/core/options.hpp
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace drover {
@@ -2508,6 +2651,8 @@ struct supervisor_options {
     drover::acknowledge acknowledge = drover::acknowledge::majority; ///< for specs and for checkpoints
     restart_intensity intensity{};                                   ///< of each child, unless its spec has one
     conflict_policy conflict = conflict_policy::keep_placed;
+    std::uint32_t weight =
+        1; ///< this node's share of the children, in proportion to the others': twice the weight, twice the children
 
     std::size_t children_count_max = 4'000'000; ///< specs in the scope
     std::size_t operations_count_max = 100'000; ///< commands and calls that wait for an answer on this node
@@ -2530,6 +2675,8 @@ struct supervisor_options {
     if (options.name.size() > limits::scope_name_size_max)
         return "name has " + std::to_string(options.name.size()) + " octets, more than "
             + std::to_string(limits::scope_name_size_max);
+    if (options.weight < 1 || options.weight > limits::node_weight_max)
+        return "weight is between 1 and " + std::to_string(limits::node_weight_max) + ", not " + std::to_string(options.weight);
     if (options.operation_timeout <= duration::zero())
         return "operation_timeout must be positive";
     if (options.drain_timeout <= duration::zero())
@@ -2570,6 +2717,9 @@ struct placement_capabilities {
     bool agreed = false;        ///< a function of the candidates alone: equal views give equal answers, without talk
     bool minimal_moves = false; ///< a candidate that comes or goes moves only its own share
     bool voters = false;        ///< a majority of voters grants ownership
+    /// The answer depends on what each candidate carries: one node decides, its decision is recorded, and it sticks until the
+    /// candidates change. Such a placement is not `agreed`.
+    bool by_load = false;
 };
 
 /// What a StateStore can promise.
@@ -2578,6 +2728,7 @@ struct store_capabilities {
     bool durable = false;      ///< what was acknowledged survives the loss of every process
     bool linearizable = false; ///< writes are conditional and totally ordered: the store can grant ownership
     bool ordered = false;      ///< concurrent writes have one winner on every node
+    bool standalone = false;   ///< the user's word (`standalone<StateStore>`) that what it holds may be lost with its node
 };
 
 /// Who grants ownership of a child.
@@ -2600,6 +2751,19 @@ inline constexpr authority authority_of = Placement::capabilities.voters ? autho
     : StateStore::capabilities.linearizable                              ? authority::store
                                                                          : authority::none;
 
+/// Opts out of replication, by name: a supervisor takes a StateStore that is not `replicated` only in this wrapper, because
+/// each node then knows its own children only, and they are lost with it.
+template <class StateStore>
+struct standalone : StateStore {
+    using StateStore::StateStore;
+
+    static constexpr store_capabilities capabilities = [] {
+        auto result = store_capabilities{StateStore::capabilities};
+        result.standalone = true;
+        return result;
+    }();
+};
+
 /// What follows for the number of instances.
 template <class Placement, class StateStore>
 inline constexpr promise_level promise_of = authority_of<Placement, StateStore> == authority::none ? promise_level::at_least_once
@@ -2610,6 +2774,7 @@ inline constexpr promise_level promise_of = authority_of<Placement, StateStore> 
 
 // drover/policy/placement.hpp
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -2620,8 +2785,23 @@ namespace drover {
 
 /// A node that may run children.
 struct candidate {
+    /// A heavier candidate counts as one of this weight.
+    static constexpr std::uint32_t weight_max = limits::node_weight_max;
+
     std::string_view name;
     std::uint32_t weight = 1; ///< its share, in proportion to the others'; at least 1
+};
+
+/// What a candidate counts for in every model: its weight, or the nearest one between 1 and `candidate::weight_max`.
+[[nodiscard]] constexpr std::uint32_t weight_of(candidate const& who)
+{
+    return std::clamp<std::uint32_t>(who.weight, 1, candidate::weight_max);
+}
+
+/// What the candidates carry now. A child that is being placed is not counted, also where it runs already.
+struct candidate_loads {
+    std::span<std::uint32_t const> each; ///< children, indexed as the candidates
+    std::uint64_t total = 0;             ///< their sum: kept by the caller, so that a lookup need not add up
 };
 
 /// Who should run a child: a pure function of the candidates and the child's key. See docs/concepts/placement.md.
@@ -2638,6 +2818,37 @@ concept placement = std::move_constructible<P> && std::default_initializable<P>
            { p.build(candidates) } -> std::same_as<typename P::table_type>;
            { p.build(candidates).place(key) } -> std::same_as<std::size_t>;
        };
+
+/// A placement whose tables follow a change of the candidates for less than a new table costs.
+///
+/// Pre of `update`: `table` is what this placement built from `before`, or updated to it; both lists are sorted by name, each
+/// name once. Post: `table` equals `build(after)`. The table keeps nothing of either list.
+template <class P>
+concept updatable_placement = placement<P>
+    && requires(P const& p, typename P::table_type& table, std::span<candidate const> before, std::span<candidate const> after) {
+           { p.update(table, before, after) } -> std::same_as<void>;
+       };
+
+/// A placement that knows for each key an order of all candidates, not the first only.
+///
+/// `place_where(key, accepts)` gives the first candidate in that order for whose index the predicate is true, and `place(key)`
+/// where it is true for nobody. With a predicate that is always true it gives `place(key)`. The predicate is a function of the
+/// index alone; it may be asked about one index several times, and about indices that come later in the order.
+template <class P>
+concept ranked_placement = placement<P>
+    && requires(typename P::table_type const& table, std::uint64_t key, bool (&accepts)(std::size_t)) {
+           { table.place_where(key, accepts) } -> std::same_as<std::size_t>;
+       };
+
+/// A placement that looks at loads. `place(key)` is then the child's home: the node that decides where the child goes, the same
+/// in every equal view; `place(key, loads)` is its decision. `has_room(index, loads)`: that candidate may be given one child
+/// more. Pre: `loads` has a figure for each candidate.
+template <class P>
+concept load_placement = placement<P> && P::capabilities.by_load && !P::capabilities.agreed
+    && requires(typename P::table_type const& table, std::uint64_t key, candidate_loads const& loads) {
+           { table.place(key, loads) } -> std::same_as<std::size_t>;
+           { table.has_room(std::size_t{}, loads) } -> std::same_as<bool>;
+       };
 // clang-format on
 
 } // namespace drover
@@ -2645,9 +2856,12 @@ concept placement = std::move_constructible<P> && std::default_initializable<P>
 // drover/core/roster.hpp
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -2656,7 +2870,7 @@ concept placement = std::move_constructible<P> && std::default_initializable<P>
 namespace drover::core {
 
 /// Who takes part in the scope, with what types, and whom placement names for a child: the roster of records, read against
-/// who is alive. Placement tables are built when first asked for after a change, one for each set of candidates.
+/// who is alive. Placement tables are brought up to date when first asked for after a change, one for each set of candidates.
 template <class Placement>
 class roster {
 public:
@@ -2664,12 +2878,11 @@ public:
 
     void set(std::string_view name, roster_record record)
     {
-        auto const found = records_.find(name);
-        if (found != records_.end())
-            found->second = std::move(record);
-        else
-            records_.emplace(std::string{name}, std::move(record));
-        changed();
+        auto const [at, inserted] = records_.try_emplace(std::string{name});
+        auto const same = !inserted && record.same_part(at->second);
+        at->second = std::move(record);
+        if (!same)
+            changed();
     }
 
     [[nodiscard]] roster_record const* find(std::string_view name) const
@@ -2678,10 +2891,10 @@ public:
         return found == records_.end() ? nullptr : &found->second;
     }
 
-    /// Somebody came, went, or changed: tables are built anew.
+    /// Somebody came, went, or changed: who is a candidate is looked up again.
     void changed()
     {
-        tables_by_type_.clear();
+        ++epoch_;
         tables_.clear();
     }
 
@@ -2704,6 +2917,36 @@ public:
         auto const& table = table_of(type, nodes);
         return table.nodes.empty() ? no_node : table.nodes[table.lookup.place(key)];
     }
+
+    /// The node that should run a child by what each carries now, or `no_node`. `owner` carries it already, if it is a candidate.
+    /// O(candidates).
+    [[nodiscard]] node_index place_by_load(
+        std::uint32_t type, std::uint64_t key, node_table const& nodes, node_index owner) requires load_placement<Placement>
+    {
+        auto const& table = table_of(type, nodes);
+        if (table.nodes.empty())
+            return no_node;
+        return table.nodes[table.lookup.place(key, loads_of(table, nodes, owner))];
+    }
+
+    /// By load: a child that `owner` carries may stay there.
+    [[nodiscard]] bool has_room(std::uint32_t type, node_table const& nodes, node_index owner) requires load_placement<Placement>
+    {
+        auto const& table = table_of(type, nodes);
+        auto const at = std::find(table.nodes.begin(), table.nodes.end(), owner);
+        return at != table.nodes.end()
+            && table.lookup.has_room(static_cast<std::size_t>(at - table.nodes.begin()), loads_of(table, nodes, owner));
+    }
+
+    /// The node may be given children of this type.
+    [[nodiscard]] bool is_candidate(std::uint32_t type, node_index node, node_table const& nodes)
+    {
+        auto const& eligible = table_of(type, nodes).nodes;
+        return std::find(eligible.begin(), eligible.end(), node) != eligible.end();
+    }
+
+    /// Grows with every change of who takes part.
+    [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
 
     /// Some member, dead or alive, has the type.
     [[nodiscard]] bool knows_type(std::uint32_t type) const
@@ -2740,7 +2983,20 @@ public:
 private:
     struct placement_table {
         std::vector<node_index> nodes;
+        std::vector<candidate> candidates; ///< the same nodes; their names live in `records_`
         typename Placement::table_type lookup;
+
+        [[nodiscard]] bool same_candidates(placement_table const& other) const
+        {
+            return nodes == other.nodes
+                && std::equal(candidates.begin(), candidates.end(), other.candidates.begin(), other.candidates.end(),
+                    [](candidate const& a, candidate const& b) { return a.weight == b.weight; });
+        }
+    };
+
+    struct type_entry {
+        std::shared_ptr<placement_table> table;
+        std::uint64_t epoch = 0; ///< in which the table was found to be right
     };
 
     static bool has_type(roster_record const& record, std::string_view type)
@@ -2750,40 +3006,92 @@ private:
 
     placement_table const& table_of(std::uint32_t type, node_table const& nodes)
     {
-        if (type < tables_by_type_.size() && tables_by_type_[type] != nullptr)
-            return *tables_by_type_[type];
-        if (tables_by_type_.size() <= type)
-            tables_by_type_.resize(type + 1, nullptr);
-        return *(tables_by_type_[type] = &build(type, nodes));
+        if (by_type_.size() <= type)
+            by_type_.resize(type + 1);
+        auto& entry = by_type_[type];
+        if (entry.epoch != epoch_) {
+            entry.table = current_table(type, nodes);
+            entry.epoch = epoch_;
+        }
+        return *entry.table;
     }
 
-    placement_table const& build(std::uint32_t type, node_table const& nodes)
+    // Types that the same nodes have share a table; it stays as long as the candidates do, and follows them when it can.
+    std::shared_ptr<placement_table> current_table(std::uint32_t type, node_table const& nodes)
     {
-        std::vector<node_index> eligible;
-        std::vector<candidate> candidates; // sorted by name, because the records are
-        for (auto const& [name, record] : records_) {
+        auto wanted = candidates_for(type, nodes);
+        auto& shared = tables_[wanted.nodes];
+        if (shared)
+            return shared;
+        shared = by_type_[type].table;
+        if (shared && shared->same_candidates(wanted))
+            return shared;
+        if (shared && all_want(shared, wanted, nodes)) {
+            bring_up_to_date(shared->lookup, shared->candidates, wanted.candidates);
+            wanted.lookup = std::move(shared->lookup);
+        } else {
+            shared = std::make_shared<placement_table>();
+            bring_up_to_date(wanted.lookup, {}, wanted.candidates);
+        }
+        *shared = std::move(wanted);
+        return shared;
+    }
+
+    // Whoever uses this table wants the same candidates now.
+    [[nodiscard]] bool all_want(
+        std::shared_ptr<placement_table> const& table, placement_table const& wanted, node_table const& nodes) const
+    {
+        for (std::uint32_t type = 0; type < by_type_.size(); ++type)
+            if (by_type_[type].table == table
+                && (by_type_[type].epoch == epoch_ || !candidates_for(type, nodes).same_candidates(wanted)))
+                return false;
+        return true;
+    }
+
+    void bring_up_to_date(
+        typename Placement::table_type& lookup, std::vector<candidate> const& before, std::vector<candidate> const& after) const
+    {
+        if constexpr (updatable_placement<Placement>)
+            if (!before.empty() && !after.empty())
+                return placement_.update(lookup, before, after);
+        if (!after.empty())
+            lookup = placement_.build(after);
+    }
+
+    // The child that `owner` carries is not counted.
+    [[nodiscard]] candidate_loads loads_of(placement_table const& table, node_table const& nodes, node_index owner)
+    {
+        loads_.clear();
+        std::uint64_t total = 0;
+        for (auto const index : table.nodes) {
+            loads_.push_back(nodes[index].load + nodes[index].coming - (index == owner ? 1U : 0U));
+            total += loads_.back();
+        }
+        return {loads_, total};
+    }
+
+    [[nodiscard]] placement_table candidates_for(std::uint32_t type, node_table const& nodes) const
+    {
+        placement_table result;
+        for (auto const& [name, record] : records_) { // sorted by name
             auto const index = nodes.find({name, record.incarnation});
             if (record.part != participation::active || index == no_node || !nodes[index].alive
                 || !has_type(record, type_name(type)))
                 continue;
-            eligible.push_back(index);
-            candidates.push_back({name});
+            result.nodes.push_back(index);
+            result.candidates.push_back({name, record.weight});
         }
-        auto const [at, inserted] = tables_.try_emplace(eligible);
-        if (inserted) {
-            at->second.nodes = std::move(eligible);
-            if (!candidates.empty())
-                at->second.lookup = placement_.build(candidates);
-        }
-        return at->second;
+        return result;
     }
 
     Placement placement_;
     std::map<std::string, roster_record, std::less<>> records_;
     std::map<std::string, std::uint32_t, std::less<>> types_;
     std::vector<std::string> type_names_;
-    std::map<std::vector<node_index>, placement_table> tables_;
-    std::vector<placement_table const*> tables_by_type_;
+    std::uint64_t epoch_ = 1; ///< counts the changes of who takes part
+    std::vector<type_entry> by_type_;
+    std::map<std::vector<node_index>, std::shared_ptr<placement_table>> tables_; ///< of this epoch
+    std::vector<std::uint32_t> loads_;                                           ///< of the candidates, while one is chosen
 };
 
 } // namespace drover::core
@@ -3177,6 +3485,9 @@ enum class phase : std::uint8_t { created, joining, running, draining, saying_go
 /// work on it.
 template <class Placement, class StateStore>
 struct core_state {
+    /// Placement looks at what each node carries: one node decides, and its decision stands.
+    static constexpr bool by_load = Placement::capabilities.by_load;
+
     core_state(node_id identity, supervisor_options configuration, Placement placement, StateStore replicated)
         : self{std::move(identity)}, origin{store::origin_of(self)}, options{std::move(configuration)},
           store{std::move(replicated)}, roster{std::move(placement)}, children{hash64(options.name)}
@@ -3232,12 +3543,32 @@ struct core_state {
     std::size_t audit_position = 0;
     bool audit_running = false;
     bool audit_timer_set = false;
+    bool reviewing = false; ///< by load: this node has become a candidate, so what it should take over is looked for
+    bool relieving = false; ///< by load: who takes part is settled, so what this node carries beyond its bound goes elsewhere
+    std::uint64_t relieved_epoch = 0; ///< of the roster, at the last audit that a timer began
 
     // leaving
     std::uint64_t goodbye_version = 0;
     time_point drain_deadline = never;
 
     [[nodiscard]] bool leaving() const { return phase >= phase::draining; }
+
+    /// This node has asked for a child: it counts as load here, and not where it is.
+    void begin_want(child_entry& child)
+    {
+        child.want_sent = true;
+        nodes.set_counted(child, false);
+        ++nodes[own].coming;
+    }
+
+    void end_want(child_entry& child)
+    {
+        if (!child.want_sent)
+            return;
+        child.want_sent = false;
+        --nodes[own].coming;
+        count(child);
+    }
 
     void mark(child_entry& child)
     {
@@ -3261,7 +3592,42 @@ struct core_state {
         child.local.reset();
     }
 
-    [[nodiscard]] node_index placed(child_entry const& child) { return roster.place(child.type, child.key, nodes); }
+    /// The node that decides about a child that nobody runs; and runs it, unless placement is by load.
+    [[nodiscard]] node_index home(child_entry const& child) { return roster.place(child.type, child.key, nodes); }
+
+    /// The node that should run a child, as things are now.
+    [[nodiscard]] node_index placed(child_entry const& child)
+    {
+        if constexpr (by_load)
+            return roster.place_by_load(child.type, child.key, nodes, child.counted ? child.owner : no_node);
+        else
+            return home(child);
+    }
+
+    /// It runs on another node, or did until that died, and this node should take it over. By load, only the home decides about
+    /// what nobody runs, and what was decided stands, but for a node that has just become a candidate.
+    [[nodiscard]] bool falls_to_us(child_entry& child)
+    {
+        if constexpr (by_load) {
+            if (!nodes[child.owner].alive)
+                return home(child) == own;
+            if (child.review && placed(child) == own)
+                return true;
+            child.review = false;
+            return false;
+        } else {
+            return placed(child) == own;
+        }
+    }
+
+    /// The owner, this node, should give a child to the node that asked for it.
+    [[nodiscard]] bool falls_to(child_entry const& child, node_index wanted_by)
+    {
+        if constexpr (by_load)
+            return wanted_by != own && roster.is_candidate(child.type, wanted_by, nodes);
+        else
+            return wanted_by != own && placed(child) == wanted_by;
+    }
 
     [[nodiscard]] bool owned_here(child_entry const& child) const { return child.owned && child.owner == own; }
 
@@ -3304,6 +3670,18 @@ struct core_state {
         timers.set(at, timer);
     }
 
+    /// A start is sent to that node, or, with `no_node`, is on its way no more.
+    void aim(command_operation& operation, node_index target)
+    {
+        if (by_load && operation.message.kind == command_kind::start) {
+            if (operation.target != no_node)
+                --nodes[operation.target].coming;
+            if (target != no_node)
+                ++nodes[target].coming;
+        }
+        operation.target = target;
+    }
+
     /// Takes what is due, and sets the timer for the others: in `pause` at the earliest, so that many operations cost little.
     template <class Operation, class Timer>
     [[nodiscard]] std::vector<std::uint64_t> take_due(
@@ -3327,13 +3705,20 @@ struct core_state {
 
     void send(std::string const& to, bytes frame)
     {
-        effects.push_back(send_effect{to, std::make_shared<bytes const>(std::move(frame))});
+        emit(send_effect{to, std::make_shared<bytes const>(std::move(frame))});
     }
 
     void tell(event_kind kind, std::string_view subject, generation_number generation = 0, std::string_view reason = {})
     {
         if (events_wanted)
-            effects.push_back(event{kind, std::string{subject}, generation, std::string{reason}});
+            emit(event{kind, std::string{subject}, generation, std::string{reason}});
+    }
+
+    /// Appends to what is to be done now. A template, so that the effects cost a compiler only where there is a supervisor.
+    template <class Effect>
+    void emit(Effect&& what)
+    {
+        effects.push_back(std::forward<Effect>(what));
     }
 
     // ---- records -----------------------------------------------------------------------------------------------------
@@ -3355,6 +3740,16 @@ struct core_state {
             read_spec(child);
     }
 
+    /// Pre: nothing is known of the child, but the type and the restart rule of its entry, and its claim. What is encoded is the
+    /// record, whose spec is not looked at: it has gone where the child is started.
+    void write_first_spec(child_entry& child, spec_record const& record, bytes encoded)
+    {
+        if (store.put(record_table::spec, *child.id, {record.creation, 0}, std::move(encoded)) != 0)
+            take_creation(child, record);
+        else
+            read_spec(child);
+    }
+
     /// Takes what the store says into the entry. Malformed records, which only a broken peer writes, are as none.
     void read_spec(child_entry& child)
     {
@@ -3362,16 +3757,24 @@ struct core_state {
         child.present = false;
         if (record)
             take_spec(child, *record);
+        else
+            count(child);
     }
 
-    void take_spec(child_entry& child, spec_record const& record)
+    void take_creation(child_entry& child, spec_record const& record)
     {
         child.present = true;
         child.terminated = record.terminated;
         child.creation = record.creation;
         child.request = record.request;
+    }
+
+    void take_spec(child_entry& child, spec_record const& record)
+    {
+        take_creation(child, record);
         child.restart = record.spec.restart;
         child.type = roster.intern_type(record.spec.type);
+        count(child);
     }
 
     void read_owner(child_entry& child)
@@ -3392,7 +3795,10 @@ struct core_state {
         child.term = record.claim.right.term;
         child.quorate = record.claim.right.quorate;
         child.status = record.status;
+        count(child);
     }
+
+    void count(child_entry& child) { nodes.set_counted(child, child.owned && child.wanted_running()); }
 
     [[nodiscard]] std::optional<spec_record> spec_of(bytes_view id) const
     {
@@ -3412,9 +3818,11 @@ struct core_state {
         roster_record record;
         record.incarnation = self.incarnation;
         record.part = part;
+        record.weight = options.weight;
         record.types = types;
         record.generations_before = present == nullptr ? 0 : present->generations_before;
         write_roster(std::move(record));
+        reviewing = true;
     }
 
     void write_roster(roster_record record)
@@ -3553,10 +3961,11 @@ template <class State>
         text += "; its recorded owner is " + info.node + ", generation " + std::to_string(info.generation);
     if (child->owned && !core.nodes[child->owner].alive)
         text += ", which is not alive in this node's view";
-    auto const placed = core.placed(*child);
-    text += placed == no_node
-        ? "; no member that has its type is alive and staying"
-        : "; placement names " + core.nodes[placed].id.name + " among the members that have type " + info.type;
+    auto const home = core.home(*child);
+    text += home == no_node ? "; no member that has its type is alive and staying"
+                            : "; placement names " + core.nodes[home].id.name + " among the members that have type " + info.type;
+    if (State::by_load && home != no_node)
+        text += ", or, when that carries its share, the next; what was decided stands until the members change";
     if (!core.regrouped)
         text += "; the members have not all answered since the view changed, so nothing is taken over yet";
     if (!info.reason.empty())
@@ -3572,10 +3981,7 @@ template <class State>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
 /// What the members of a `static_members` cluster say to one another.
@@ -3640,8 +4046,6 @@ struct obituary {
 
     friend bool operator==(obituary const&, obituary const&) = default;
 };
-
-using message = std::variant<members, heartbeat, obituary>;
 
 /// Names one life of one name in 64 bits.
 [[nodiscard]] inline std::uint64_t fingerprint(node_id const& id)
@@ -3751,19 +4155,26 @@ inline obituary read_obituary(wire::reader& in)
     return out.take();
 }
 
-/// The message in `frame`, or nothing when it is malformed or speaks of more than `members_count_max` members.
-[[nodiscard]] inline std::optional<message> decode(bytes_view frame, std::size_t members_count_max)
+/// Calls `visit` with the message in `frame`, once. False, and no call, when it is malformed or speaks of more than
+/// `members_count_max` members.
+template <class Visit>
+[[nodiscard]] bool visit_message(bytes_view frame, std::size_t members_count_max, Visit&& visit)
 {
     wire::reader in{frame};
+    auto const give = [&](auto const& told) {
+        if (!in.complete())
+            return false;
+        visit(told);
+        return true;
+    };
     if (in.u8() != wire_version)
-        return std::nullopt;
-    std::optional<message> told;
+        return false;
     switch (static_cast<detail::kind>(in.u8())) {
-    case detail::kind::members: told = detail::read_members(in, members_count_max); break;
-    case detail::kind::heartbeat: told = detail::read_heartbeat(in, members_count_max); break;
-    case detail::kind::obituary: told = detail::read_obituary(in); break;
+    case detail::kind::members: return give(detail::read_members(in, members_count_max));
+    case detail::kind::heartbeat: return give(detail::read_heartbeat(in, members_count_max));
+    case detail::kind::obituary: return give(detail::read_obituary(in));
     }
-    return in.complete() ? told : std::nullopt;
+    return false;
 }
 
 } // namespace drover::heartbeat_messages
@@ -4255,10 +4666,18 @@ concept runtime = std::copy_constructible<R> && requires(R& r, R const& c, uniqu
 };
 // clang-format on
 
+/// Names its runtime. The part of a Transport that a sentence of its own tells about when it is missing.
+template <class T>
+concept has_runtime = requires
+{
+    typename T::runtime_type;
+}
+&&runtime<typename T::runtime_type>;
+
 /// How bytes reach a node, and what is time. See docs/concepts/transport.md.
 // clang-format off
 template <class T>
-concept transport = requires { typename T::runtime_type; } && runtime<typename T::runtime_type>
+concept transport = has_runtime<T>
     && std::constructible_from<T, typename T::runtime_type const&, transport_options>
     && requires(T& t, T const& c, transport_events& events, std::string_view text, bytes frame) {
            { T::capabilities } -> std::convertible_to<transport_capabilities>;
@@ -4310,14 +4729,22 @@ struct membership_identity {
     std::uint64_t random_seed = 0;
 };
 
+/// Says what it promises. The part of a Membership that a sentence of its own tells about when it is missing.
+template <class M>
+concept has_membership_capabilities = requires
+{
+    {
+        M::capabilities
+        } -> std::convertible_to<membership_capabilities>;
+};
+
 /// Who is alive: a pure machine. It sees inputs with the time at which they came, and answers with effects; it has one
 /// deadline, and a wake-up before it changes nothing. See docs/concepts/membership.md.
 // clang-format off
 template <class M>
-concept membership = std::move_constructible<M> && std::default_initializable<M>
+concept membership = std::move_constructible<M> && std::default_initializable<M> && has_membership_capabilities<M>
     && requires(M& m, M const& c, membership_identity identity, peer const& who, node_id const& id, bytes_view frame,
         std::string_view address, dial_failure why, errc code, time_point now, membership_effects& out) {
-           { M::capabilities } -> std::convertible_to<membership_capabilities>;
            m.start(identity, now, out);                   // once, first
            m.on_peer_up(who, now, out);                   // a connection came up
            m.on_peer_down(id, now, out);                  // a connection was lost: a hint
@@ -4342,7 +4769,6 @@ concept membership = std::move_constructible<M> && std::default_initializable<M>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace drover {
@@ -4451,12 +4877,12 @@ public:
         if (!counts(sender != nullptr && sender->who.id == from && !table_.is_self(*sender)))
             return;
         // The limit of all nodes, not of this one: a node with less room must not take what others say for rubbish.
-        auto const told = heartbeat_messages::decode(frame, limits::members_count_max);
-        if (!counts(told.has_value()))
-            return;
-        news_ |= table_.hear(*sender, now);
-        std::visit([&](auto const& message) { take(message, from, now, out); }, *told);
-        settle(out);
+        auto const understood = heartbeat_messages::visit_message(frame, limits::members_count_max, [&](auto const& told) {
+            news_ |= table_.hear(*sender, now);
+            take(told, from, now, out);
+        });
+        if (counts(understood))
+            settle(out);
     }
 
     void on_time(time_point now, membership_effects& out)
@@ -4773,6 +5199,7 @@ struct node_options {
 #include <boost/asio/async_result.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -5120,8 +5547,16 @@ class distributed_supervisor;
 /// others see it die.
 template <class Transport, class Membership>
 class node {
+    static_assert(has_runtime<Transport>,
+        "drover: the first parameter of node must have a runtime_type: clock, timers, randomness and strand of a node (see "
+        "docs/concepts/transport.md)");
     static_assert(
         transport<Transport>, "drover: the first parameter of node must be a Transport (see docs/concepts/transport.md)");
+    static_assert(has_membership_capabilities<Membership>,
+        "drover: the second parameter of node must say what it promises: static constexpr membership_capabilities capabilities "
+        "(see docs/concepts/membership.md)");
+    static_assert(std::move_constructible<Membership> && std::default_initializable<Membership>,
+        "drover: the second parameter of node must be movable and default constructible (see docs/concepts/membership.md)");
     static_assert(
         membership<Membership>, "drover: the second parameter of node must be a Membership (see docs/concepts/membership.md)");
 
@@ -5213,9 +5648,11 @@ private:
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
+#include <optional>
 #include <span>
-#include <string_view>
+#include <string>
 #include <vector>
 
 namespace drover {
@@ -5228,8 +5665,7 @@ namespace drover {
 struct ring {
     static constexpr placement_capabilities capabilities{.agreed = true, .minimal_moves = true, .voters = false};
 
-    /// A heavier candidate counts as one of this weight, and one without weight as one of weight 1.
-    static constexpr std::uint32_t weight_max = 1'000;
+    static constexpr std::uint32_t weight_max = candidate::weight_max;
     static constexpr std::uint32_t points_per_weight_max = 4'096;
 
     class table_type;
@@ -5242,12 +5678,25 @@ struct ring {
     /// which key.
     [[nodiscard]] table_type build(std::span<candidate const> candidates) const;
 
+    /// Makes the table that was built from `before` equal to the one built from `after`: see `updatable_placement`. When few
+    /// points come and go this takes some passes over the table that compute nothing, less than a tenth of a build; otherwise it
+    /// builds.
+    void update(table_type& table, std::span<candidate const> before, std::span<candidate const> after) const;
+
     /// The place of a candidate's point `index`: SplitMix64, started at the hash of the name.
     [[nodiscard]] static constexpr std::uint64_t point_hash(std::uint64_t name_hash, std::uint32_t index)
     {
         return mix64(name_hash + (std::uint64_t{index} + 1) * 0x9e3779b97f4a7c15ULL);
     }
 };
+
+/// A sentence that says what is wrong, or nothing.
+[[nodiscard]] inline std::string validate(ring const& placement)
+{
+    if (placement.points_per_weight < 1 || placement.points_per_weight > ring::points_per_weight_max)
+        return "ring::points_per_weight is between 1 and " + std::to_string(ring::points_per_weight_max);
+    return {};
+}
 
 /// The circle, sorted, with an index: bucket b holds the position of the first point whose top bits are b or more. There are
 /// as many buckets as points, to within a factor of two, so a lookup scans one or two points.
@@ -5256,15 +5705,21 @@ public:
     table_type() = default;
 
     /// The index of the candidate that `key` belongs to. O(1) expected. Pre: the table was built from a candidate.
-    [[nodiscard]] std::size_t place(std::uint64_t key) const
+    [[nodiscard]] std::size_t place(std::uint64_t key) const { return owners_[position_of(key)]; }
+
+    /// The owner of the first point at or after `key`, once around, that `accepts` (see `ranked_placement`). Expected: as many
+    /// steps as there are candidates to one that is accepted. When nobody is, it has looked at every point. Pre: as `place`.
+    template <class Accepts>
+    [[nodiscard]] std::size_t place_where(std::uint64_t key, Accepts&& accepts) const
     {
-        expects(!owners_.empty(), "a ring without candidates was asked for a place");
-        std::size_t at = buckets_[key >> shift_];
-        // The sentinel behind the last point is the largest hash, and belongs to the owner of the first: the scan needs no
-        // bound, and going round the circle no branch.
-        while (hashes_[at] < key)
-            ++at;
-        return owners_[at];
+        auto const home = position_of(key);
+        for (std::size_t at = home; at < owners_.size(); ++at)
+            if (accepts(std::size_t{owners_[at]}))
+                return owners_[at];
+        for (std::size_t at = 0; at < home; ++at)
+            if (accepts(std::size_t{owners_[at]}))
+                return owners_[at];
+        return owners_[home];
     }
 
     [[nodiscard]] std::size_t points_count() const { return owners_.empty() ? 0 : owners_.size() - 1; }
@@ -5276,12 +5731,24 @@ public:
         return hashes_[at];
     }
 
+    friend bool operator==(table_type const&, table_type const&) = default;
+
 private:
     friend struct ring;
+
+    /// A table is updated when at most one point in so many comes or goes; for more a build is as quick.
+    static constexpr std::size_t parts_to_update = 16;
 
     struct point_entry {
         std::uint64_t hash;
         std::uint32_t owner;
+    };
+
+    /// In what two lists of candidates differ. The points are sorted as on the circle.
+    struct difference {
+        std::vector<std::uint32_t> index_of; ///< for each candidate before: its index after, where it is still there
+        std::vector<point_entry> leaving;    ///< owners are indices before
+        std::vector<point_entry> coming;     ///< owners are indices after
     };
 
     table_type(std::span<candidate const> candidates, std::uint32_t points_each)
@@ -5294,28 +5761,56 @@ private:
         keep(points);
     }
 
-    static std::uint32_t points_of(candidate const& who, std::uint32_t points_each)
+    [[nodiscard]] std::size_t position_of(std::uint64_t key) const
     {
-        return std::clamp<std::uint32_t>(who.weight, 1, weight_max) * points_each;
+        expects(!owners_.empty(), "a ring without candidates was asked for a place");
+        std::size_t at = buckets_[key >> shift_];
+        // The sentinel behind the last point is the largest hash, and belongs to the owner of the first: the scan needs no
+        // bound, and going round the circle no branch.
+        while (hashes_[at] < key)
+            ++at;
+        return at;
     }
 
-    /// Sizes the buckets and counts what falls into each, then sums up: buckets_[b + 1] is where bucket b begins, for now.
-    void count_points(std::span<candidate const> candidates, std::uint32_t points_each)
+    static std::uint32_t points_of(candidate const& who, std::uint32_t points_each) { return weight_of(who) * points_each; }
+
+    static std::uint64_t points_of(std::span<candidate const> candidates, std::uint32_t points_each)
     {
         std::uint64_t total = 0;
         for (auto const& who : candidates)
             total += points_of(who, points_each);
         expects(total < std::numeric_limits<std::uint32_t>::max(), "a ring holds fewer than 2^32 points");
-        auto const bits = static_cast<unsigned>(std::bit_width(total));
-        shift_ = 64 - bits;
-        buckets_.assign((std::size_t{1} << bits) + 2, 0);
+        return total;
+    }
+
+    static unsigned shift_for(std::uint64_t points_count) { return 64 - static_cast<unsigned>(std::bit_width(points_count)); }
+
+    [[nodiscard]] std::size_t bucket_of(std::uint64_t hash) const { return static_cast<std::size_t>(hash >> shift_); }
+
+    void clear_buckets(std::uint64_t points_count)
+    {
+        shift_ = shift_for(points_count);
+        buckets_.assign((std::size_t{1} << (64 - shift_)) + 2, 0);
+    }
+
+    void sum_buckets()
+    {
+        for (std::size_t b = 1; b < buckets_.size(); ++b)
+            buckets_[b] += buckets_[b - 1];
+    }
+
+    // To build: a bucket sort.
+
+    /// Sizes the buckets and counts what falls into each, then sums up: buckets_[b + 1] is where bucket b begins, for now.
+    void count_points(std::span<candidate const> candidates, std::uint32_t points_each)
+    {
+        clear_buckets(points_of(candidates, points_each));
         for (auto const& who : candidates) {
             auto const name_hash = hash64(who.name);
             for (std::uint32_t i = 0, n = points_of(who, points_each); i < n; ++i)
-                ++buckets_[(point_hash(name_hash, i) >> shift_) + 2];
+                ++buckets_[bucket_of(point_hash(name_hash, i)) + 2];
         }
-        for (std::size_t b = 1; b < buckets_.size(); ++b)
-            buckets_[b] += buckets_[b - 1];
+        sum_buckets();
     }
 
     /// Puts every point into its bucket. Each entry is moved on to its bucket's end, which is where the next one begins: so
@@ -5327,7 +5822,7 @@ private:
             auto const name_hash = hash64(candidates[owner].name);
             for (std::uint32_t i = 0, n = points_of(candidates[owner], points_each); i < n; ++i) {
                 auto const hash = point_hash(name_hash, i);
-                points[buckets_[(hash >> shift_) + 1]++] = {hash, owner};
+                points[buckets_[bucket_of(hash) + 1]++] = {hash, owner};
             }
         }
         return points;
@@ -5348,14 +5843,131 @@ private:
 
     void keep(std::vector<point_entry> const& points)
     {
-        hashes_.reserve(points.size() + 1);
-        owners_.reserve(points.size() + 1);
+        auto const room = points.size() + points.size() / 16 + 1; // for those who come
+        hashes_.reserve(room);
+        owners_.reserve(room);
         for (auto const& each : points) {
             hashes_.push_back(each.hash);
             owners_.push_back(each.owner);
         }
         hashes_.push_back(std::numeric_limits<std::uint64_t>::max());
         owners_.push_back(owners_.front());
+    }
+
+    // To update: some points out, the rest renumbered, some points in.
+
+    /// Nothing, when more than `points_max` points come or go. Pre: both lists are sorted by name.
+    static std::optional<difference> difference_between(
+        std::span<candidate const> before, std::span<candidate const> after, std::uint32_t points_each, std::size_t points_max)
+    {
+        difference found;
+        found.index_of.resize(before.size());
+        std::size_t changed = 0;
+        for (std::uint32_t i = 0, j = 0; i < before.size() || j < after.size();) {
+            auto const order = i == before.size() ? 1 : j == after.size() ? -1 : before[i].name.compare(after[j].name);
+            auto const points_before = order <= 0 ? points_of(before[i], points_each) : 0;
+            auto const points_after = order >= 0 ? points_of(after[j], points_each) : 0;
+            changed += std::max(points_before, points_after) - std::min(points_before, points_after);
+            if (changed > points_max)
+                return {};
+            for (auto p = points_after; p < points_before; ++p)
+                found.leaving.push_back({point_hash(hash64(before[i].name), p), i});
+            for (auto p = points_before; p < points_after; ++p)
+                found.coming.push_back({point_hash(hash64(after[j].name), p), j});
+            if (order == 0)
+                found.index_of[i] = j;
+            i += order <= 0;
+            j += order >= 0;
+        }
+        auto const on_circle = [](point_entry const& a, point_entry const& b) {
+            return a.hash != b.hash ? a.hash < b.hash : a.owner < b.owner;
+        };
+        std::sort(found.leaving.begin(), found.leaving.end(), on_circle);
+        std::sort(found.coming.begin(), found.coming.end(), on_circle);
+        return found;
+    }
+
+    void apply(difference const& change)
+    {
+        take_out(change.leaving);
+        for (auto& owner : owners_)
+            owner = change.index_of[owner];
+        put_in(change.coming);
+        owners_.back() = owners_.front();
+        if (shift_ != shift_for(points_count()))
+            index_again();
+    }
+
+    void take_out(std::vector<point_entry> const& leaving)
+    {
+        auto const positions = positions_of(leaving);
+        for (std::size_t i = 0; i < positions.size(); ++i) {
+            auto const first = positions[i] + 1;
+            auto const last = i + 1 < positions.size() ? positions[i + 1] : hashes_.size();
+            shift_points(first, last, positions[i] - i);
+        }
+        hashes_.resize(hashes_.size() - leaving.size());
+        owners_.resize(owners_.size() - leaving.size());
+        move_buckets(leaving, std::numeric_limits<std::uint32_t>::max()); // -1
+    }
+
+    void put_in(std::vector<point_entry> const& coming)
+    {
+        auto const positions = positions_of(coming);
+        auto last = hashes_.size();
+        hashes_.resize(last + coming.size());
+        owners_.resize(last + coming.size());
+        for (auto i = coming.size(); i-- > 0; last = positions[i]) {
+            shift_points(positions[i], last, positions[i] + i + 1);
+            hashes_[positions[i] + i] = coming[i].hash;
+            owners_[positions[i] + i] = coming[i].owner;
+        }
+        move_buckets(coming, 1);
+    }
+
+    /// Where each of the sorted points is, or would be inserted.
+    [[nodiscard]] std::vector<std::size_t> positions_of(std::vector<point_entry> const& points) const
+    {
+        std::vector<std::size_t> positions;
+        positions.reserve(points.size());
+        for (auto const& each : points) {
+            auto at = position_of(each.hash);
+            while (at < points_count() && hashes_[at] == each.hash && owners_[at] < each.owner)
+                ++at;
+            positions.push_back(at);
+        }
+        return positions;
+    }
+
+    /// Moves the points [first, last) to where the first one shall be.
+    void shift_points(std::size_t first, std::size_t last, std::size_t target)
+    {
+        if (first == last)
+            return;
+        std::memmove(&hashes_[target], &hashes_[first], (last - first) * sizeof(hashes_[0]));
+        std::memmove(&owners_[target], &owners_[first], (last - first) * sizeof(owners_[0]));
+    }
+
+    /// Each of the sorted points moves the begin of every later bucket by `step`, modulo 2^32.
+    void move_buckets(std::vector<point_entry> const& points, std::uint32_t step)
+    {
+        std::uint32_t moved_by = 0;
+        for (std::size_t i = 0; i < points.size(); ++i) {
+            moved_by += step;
+            auto const first = bucket_of(points[i].hash) + 1;
+            auto const last = i + 1 < points.size() ? bucket_of(points[i + 1].hash) + 1 : buckets_.size();
+            for (auto& begin : std::span{buckets_}.subspan(first, last - first))
+                begin += moved_by;
+        }
+    }
+
+    /// The number of buckets has changed.
+    void index_again()
+    {
+        clear_buckets(points_count());
+        for (std::size_t at = 0; at < points_count(); ++at)
+            ++buckets_[bucket_of(hashes_[at]) + 1];
+        sum_buckets();
     }
 
     unsigned shift_ = 63;
@@ -5366,23 +5978,33 @@ private:
 
 inline ring::table_type ring::build(std::span<candidate const> candidates) const
 {
-    expects(points_per_weight >= 1 && points_per_weight <= points_per_weight_max,
-        "ring::points_per_weight is between 1 and points_per_weight_max");
+    expects(validate(*this).empty(), "ring::points_per_weight is between 1 and points_per_weight_max");
     return table_type{candidates, points_per_weight};
 }
 
-static_assert(placement<ring>);
+inline void ring::update(table_type& table, std::span<candidate const> before, std::span<candidate const> after) const
+{
+    expects(table_type::points_of(before, points_per_weight) == table.points_count(),
+        "a ring is updated from the candidates that it was built from");
+    auto const points_max = table.points_count() / table_type::parts_to_update;
+    auto const change = table_type::difference_between(before, after, points_per_weight, points_max);
+    if (change && !before.empty())
+        table.apply(*change);
+    else
+        table = build(after);
+}
+
+static_assert(updatable_placement<ring> && ranked_placement<ring>);
 
 } // namespace drover
 
 // drover/store/causal_map.hpp
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <tuple>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -5419,7 +6041,7 @@ public:
     };
 
     struct entry : write {
-        bytes const* key = nullptr;
+        kept_key const* key = nullptr;
         record_table table{};
         entry* older = nullptr; // of the same origin
         entry* newer = nullptr;
@@ -5450,19 +6072,18 @@ public:
     [[nodiscard]] entry const* find(record_table table, bytes_view key) const
     {
         auto const* const found = rows_.find(key);
-        return found == nullptr ? nullptr : of_table(found->value, table).get();
+        return found == nullptr ? nullptr : of_table(found->value, table);
     }
 
     /// Writes here. Returns its sequence number, or 0 when the present write outranks it. O(1).
     sequence_number write_local(record_table table, bytes_view key, record_rank rank, bool removed, bytes value)
     {
-        auto* const present = find_mutable(table, key);
+        auto* const present = removed ? find_mutable(table, key) : &get(table, key);
         if (removed && (present == nullptr || present->removed))
             return 0;
-        if (present != nullptr && present->rank > rank)
+        if (present->sequence != 0 && present->rank > rank)
             return 0;
-        auto& target = present != nullptr ? *present : insert(table, key);
-        replace(target, write{self_origin_, ++version_, ++clock_, rank, removed, std::move(value)});
+        replace(*present, write{self_origin_, ++version_, ++clock_, rank, removed, std::move(value)});
         context_.raise(self_origin_, version_);
         return version_;
     }
@@ -5475,10 +6096,10 @@ public:
             return false;
         if (clock_ < incoming.stamp)
             clock_ = incoming.stamp;
-        auto* const present = find_mutable(table, key);
-        if (present != nullptr && !wins(incoming, *present))
+        auto& present = get(table, key);
+        if (present.sequence != 0 && !wins(incoming, present))
             return false;
-        replace(present != nullptr ? *present : insert(table, key), std::move(incoming));
+        replace(present, std::move(incoming));
         return true;
     }
 
@@ -5489,25 +6110,28 @@ public:
     bool learn_origin(node_id const& node)
     {
         auto const id = origin_of(node);
-        auto const [found, inserted] = origins_.try_emplace(id, origin_state{node, nullptr});
-        return inserted || found->second.node == node;
+        auto const at = place_of(id);
+        if (at != origins_.end() && at->id == id)
+            return at->node == node;
+        origins_.insert(at, origin_state{id, node, nullptr});
+        return true;
     }
 
     [[nodiscard]] node_id const* origin(origin_id id) const
     {
-        auto const found = origins_.find(id);
-        return found == origins_.end() ? nullptr : &found->second.node;
+        auto const at = place_of(id);
+        return at != origins_.end() && at->id == id ? &at->node : nullptr;
     }
 
     /// The winning writes of `origin` with a number above `after`, oldest first. O(answer).
     template <class Visit>
     void for_each_after(origin_id origin, sequence_number after, Visit&& visit) const
     {
-        auto const found = origins_.find(origin);
-        if (found == origins_.end())
+        auto const found = place_of(origin);
+        if (found == origins_.end() || found->id != origin)
             return;
         entry const* oldest = nullptr;
-        for (entry const* at = found->second.newest; at != nullptr && at->sequence > after; at = at->older)
+        for (entry const* at = found->newest; at != nullptr && at->sequence > after; at = at->older)
             oldest = at;
         for (; oldest != nullptr; oldest = oldest->newer)
             visit(*oldest);
@@ -5537,57 +6161,89 @@ public:
 
 private:
     struct origin_state {
+        origin_id id;
         node_id node;
         entry* newest;
     };
 
-    using row = std::unique_ptr<entry>; // the records of one key, in no order
-
-    /// Where the record of a table is, or would be.
-    template <class Row>
-    [[nodiscard]] static Row& of_table(Row& first, record_table table)
+    [[nodiscard]] std::vector<origin_state>::const_iterator place_of(origin_id id) const
     {
-        auto* at = &first;
-        while (*at != nullptr && (*at)->table != table)
-            at = &(*at)->sibling;
-        return *at;
+        return std::lower_bound(
+            origins_.begin(), origins_.end(), id, [](origin_state const& known, origin_id wanted) { return known.id < wanted; });
+    }
+
+    /// Pre: the origin has been learned.
+    [[nodiscard]] origin_state& state_of(origin_id id)
+    {
+        return origins_[static_cast<std::size_t>(place_of(id) - origins_.begin())];
+    }
+
+    /// The record of a table among those of one key, or null. The first of them, which is part of the row, may be vacant: its
+    /// sequence is 0 then.
+    template <class Entry>
+    [[nodiscard]] static Entry* of_table(Entry& first, record_table table)
+    {
+        for (auto* at = &first; at != nullptr; at = at->sibling.get())
+            if (at->table == table && at->sequence != 0)
+                return at;
+        return nullptr;
     }
 
     entry* find_mutable(record_table table, bytes_view key) { return const_cast<entry*>(find(table, key)); }
 
-    /// Pre: there is no such record.
-    entry& insert(record_table table, bytes_view key)
+    /// The record, made when there is none: then its sequence is 0, and it is to be written at once.
+    entry& get(record_table table, bytes_view key)
     {
         auto& of_key = *rows_.insert(key).first;
-        auto made = std::make_unique<entry>();
-        made->key = &of_key.key;
-        made->table = table;
-        made->sibling = std::move(of_key.value);
-        of_key.value = std::move(made);
+        auto& first = of_key.value;
+        if (auto* const present = of_table(first, table); present != nullptr)
+            return *present;
+        auto& made = first.sequence == 0 ? first : add_behind(first);
+        made.key = &of_key.key;
+        made.table = table;
         ++size_;
-        return *of_key.value;
+        return made;
+    }
+
+    static entry& add_behind(entry& first)
+    {
+        auto made = std::make_unique<entry>();
+        made->sibling = std::move(first.sibling);
+        first.sibling = std::move(made);
+        return *first.sibling;
     }
 
     /// Pre: there is such a record.
     void erase(key_type const& key)
     {
-        auto* const of_key = rows_.find(key.key);
-        auto& place = of_table(of_key->value, key.table);
-        unlink(*place);
-        auto const gone = std::move(place);
-        place = std::move(gone->sibling);
+        auto& first = rows_.find(key.key)->value;
+        auto* const gone = of_table(first, key.table);
+        unlink(*gone);
         --size_;
-        if (of_key->value == nullptr)
+        if (gone == &first)
+            static_cast<write&>(first) = write{};
+        else
+            erase_behind(first, gone);
+        if (first.sequence == 0 && first.sibling == nullptr)
             rows_.erase(key.key);
+    }
+
+    static void erase_behind(entry& first, entry const* gone)
+    {
+        auto* place = &first.sibling;
+        while (place->get() != gone)
+            place = &(*place)->sibling;
+        auto const last = std::move(*place);
+        *place = std::move(last->sibling);
     }
 
     [[nodiscard]] bool wins(write const& incoming, write const& present) const
     {
-        auto const left = std::tie(incoming.rank, incoming.stamp);
-        auto const right = std::tie(present.rank, present.stamp);
-        if (left != right)
-            return left > right;
-        return origins_.find(incoming.origin)->second.node > origins_.find(present.origin)->second.node;
+        if (incoming.rank != present.rank)
+            return incoming.rank > present.rank;
+        if (incoming.stamp != present.stamp)
+            return incoming.stamp > present.stamp;
+        return place_of(incoming.origin)->node > place_of(present.origin)->node;
     }
 
     void replace(entry& target, write&& next)
@@ -5608,13 +6264,13 @@ private:
         if (target.newer != nullptr)
             target.newer->older = target.older;
         else
-            origins_.find(target.origin)->second.newest = target.older;
+            state_of(target.origin).newest = target.older;
         target.older = target.newer = nullptr;
     }
 
     void link(entry& target)
     {
-        auto& origin = origins_.find(target.origin)->second;
+        auto& origin = state_of(target.origin);
         expects(origin.newest == nullptr || origin.newest->sequence < target.sequence, "writes of one origin come in order");
         target.older = origin.newest;
         if (origin.newest != nullptr)
@@ -5628,8 +6284,8 @@ private:
     std::uint64_t clock_ = 0;
     causal_context context_;
     std::size_t size_ = 0;
-    bytes_table<row> rows_;
-    std::unordered_map<origin_id, origin_state> origins_; // looked up, never iterated
+    bytes_table<entry> rows_;           // by key: one record of it, with those of other tables behind
+    std::vector<origin_state> origins_; // sorted by id
     std::deque<removal> removals_;
 };
 
@@ -6164,12 +6820,14 @@ private:
         merge(*incoming);
         for (auto const& range : incoming->ranges) {
             auto const origin = store::origin_of(range.origin);
+            // Also when all of it was outranked, and nothing else changes: `covers` may answer differently now.
+            effects_.acknowledgement_changed |= map_.context().at(origin) < range.upto;
             map_.see(origin, range.upto);
             state.known.raise(origin, range.upto);
         }
         tell_context(state, false);
         confirm_all();
-        if (map_.context().includes(state.known))
+        if (state.answered && map_.context().includes(state.known)) // before it answers, we know not what it has
             brought_level(state);
     }
 
@@ -6321,10 +6979,10 @@ private:
 // drover/child/child_timers.hpp
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -6341,14 +6999,14 @@ public:
     std::uint64_t set(std::shared_ptr<child_link> const& link, time_point at, unique_function<void()> turn)
     {
         auto const number = ++last_;
-        turns_.emplace(number, std::move(turn));
+        turns_.push_back({number, std::move(turn)});
         push({at, number, link});
         return number;
     }
 
     void set_deadline(std::shared_ptr<child_link> const& link, time_point at) { push({at, 0, link}); }
 
-    void cancel(std::uint64_t number) { turns_.erase(number); }
+    void cancel(std::uint64_t number) { (void)take_turn(number); }
 
     [[nodiscard]] time_point deadline() const { return entries_.empty() ? never : entries_.front().at; }
 
@@ -6360,13 +7018,8 @@ public:
             auto const next = std::move(entries_.back());
             entries_.pop_back();
             auto link = next.link.lock();
-            auto const found = turns_.find(next.number);
-            auto const cancelled = next.number != 0 && found == turns_.end();
-            unique_function<void()> turn;
-            if (found != turns_.end()) {
-                turn = std::move(found->second);
-                turns_.erase(found);
-            }
+            auto turn = take_turn(next.number);
+            auto const cancelled = next.number != 0 && !turn;
             if (link && link->host != nullptr && !cancelled)
                 return due{std::move(link), std::move(turn)};
         }
@@ -6380,6 +7033,26 @@ private:
         std::weak_ptr<child_link> link;
     };
 
+    struct numbered_turn {
+        std::uint64_t number;
+        unique_function<void()> turn; ///< empty once it was taken
+    };
+
+    /// The turn of this number, which is no longer here; empty when there is none.
+    unique_function<void()> take_turn(std::uint64_t number)
+    {
+        auto const found = std::lower_bound(turns_.begin(), turns_.end(), number,
+            [](numbered_turn const& each, std::uint64_t wanted) { return each.number < wanted; });
+        if (found == turns_.end() || found->number != number || !found->turn)
+            return nullptr;
+        auto turn = std::exchange(found->turn, nullptr);
+        if (++taken_count_ > turns_.size() / 2) {
+            std::erase_if(turns_, [](numbered_turn const& each) { return !each.turn; });
+            taken_count_ = 0;
+        }
+        return turn;
+    }
+
     static bool later(entry const& left, entry const& right)
     {
         return left.at != right.at ? left.at > right.at : left.number > right.number;
@@ -6391,8 +7064,9 @@ private:
         std::push_heap(entries_.begin(), entries_.end(), later);
     }
 
-    std::vector<entry> entries_;                                       // a heap
-    std::unordered_map<std::uint64_t, unique_function<void()>> turns_; // looked up, never iterated
+    std::vector<entry> entries_;       // a heap
+    std::vector<numbered_turn> turns_; // by number; at most half of them are empty
+    std::size_t taken_count_ = 0;
     std::uint64_t last_ = 0;
 };
 
@@ -6496,6 +7170,8 @@ public:
         std::vector<child_entry*> provisional;
         for (; core_.audit_position < end; ++core_.audit_position) {
             auto* const child = order[core_.audit_position];
+            if (core_.owned_here(*child) ? core_.relieving : core_.reviewing)
+                child->review = true;
             if (needs_attention(*child))
                 core_.mark(*child);
             if (core_.regrouped && core_.quorate && child->local && !child->local->claim.right.quorate
@@ -6511,15 +7187,16 @@ private:
     void finish(time_point now)
     {
         core_.audit_running = false;
+        core_.reviewing = core_.relieving = false;
         if (!std::exchange(core_.audit_timer_set, true))
             core_.timers.set(now + core_.options.audit_interval, audit_timer{});
     }
 
-    [[nodiscard]] bool needs_attention(child_entry const& child)
+    [[nodiscard]] bool needs_attention(child_entry& child)
     {
         if (child.local || core_.owned_here(child) || !child.present)
             return true;
-        return child.wanted_running() && child.owned && core_.placed(child) == core_.own;
+        return child.wanted_running() && child.owned && core_.falls_to_us(child);
     }
 
     State& core_;
@@ -6871,6 +7548,8 @@ public:
         if (stopping && local.cause != stop_cause::hand_over && local.cause != stop_cause::replace)
             return;
         local.cause = cause;
+        if (cause == stop_cause::hand_over)
+            core_.nodes.set_counted(child, false); // it is on its way
         if (stopping)
             return;
         if (local.state == local_state::parked) {
@@ -6965,13 +7644,17 @@ private:
     {
         if (child.local)
             return stop(child, stop_cause::remove);
+        if (awaits_knowledge())
+            return;
         if (child.owned && (child.owner == core_.own || !core_.nodes[child.owner].alive)) {
             // A claim that was written while its spec was deleted elsewhere.
             remove_records(child);
             return;
         }
-        if (!child.owned && !child.dirty)
+        if (!child.owned && !child.dirty) {
+            core_.end_want(child);
             core_.children.erase(child);
+        }
     }
 
     void settle_unwanted(child_entry& child)
@@ -6994,11 +7677,31 @@ private:
                 leave(child);
             return;
         }
-        if (local.wanted_by == no_node || local.state == local_state::starting)
+        if (local.state == local_state::starting)
             return;
-        if (core_.placed(child) == local.wanted_by && local.wanted_by != core_.own)
-            return stop(child, stop_cause::hand_over);
+        if (child.review && local.wanted_by == no_node)
+            local.wanted_by = relief(child);
+        child.review = false;
+        if (local.wanted_by != no_node && core_.falls_to(child, local.wanted_by))
+            stop(child, stop_cause::hand_over);
     }
+
+    // By load: who takes this child over, when this node carries more than its bound; `no_node` while it does not.
+    [[nodiscard]] node_index relief(child_entry const& child)
+    {
+        if constexpr (State::by_load) {
+            if (!child.counted || core_.roster.has_room(child.type, core_.nodes, core_.own))
+                return no_node;
+            auto const target = core_.placed(child);
+            return target == core_.own ? no_node : target;
+        } else {
+            return no_node;
+        }
+    }
+
+    // By load, the home of what a dead node owned gives it to others: what the dead node wrote may be known there, and not here
+    // yet.
+    [[nodiscard]] bool awaits_knowledge() const { return State::by_load && !core_.regrouped; }
 
     void leave(child_entry& child)
     {
@@ -7009,6 +7712,9 @@ private:
     // The record says that it is ours, and nothing runs: it was handed to us.
     void adopt(child_entry& child)
     {
+        core_.end_want(child);
+        if (awaits_knowledge())
+            return;
         if (core_.leaving()) {
             auto const target = core_.placed(child);
             if (target != no_node && target != core_.own)
@@ -7041,7 +7747,7 @@ private:
             core_.regroup_wanted = core_.regroup_wanted || core_.regrouped; // its owner was gone before we heard of it
             return;
         }
-        if (core_.placed(child) != core_.own)
+        if (!core_.falls_to_us(child))
             return;
         if (owner.alive)
             want(child, owner);
@@ -7051,7 +7757,7 @@ private:
 
     void want(child_entry& child, node_entry const& owner)
     {
-        child.want_sent = true;
+        core_.begin_want(child);
         core_.send(owner.id.name, encode(want_message{child.generation, *child.id}));
         core_.timers.set(now_ + core_.options.retry_interval, child_timer{*child.id, child_timer::kind::want, 0});
     }
@@ -7063,9 +7769,12 @@ private:
         if (!record || !spec)
             return;
         ++core_.counters.failovers;
-        auto claim = ownership::take(core_.self, last_generation(child), child.right(), core_.quorate);
+        auto const target = core_.placed(child);
+        auto claim = ownership::take(core_.nodes[target].id, last_generation(child), child.right(), core_.quorate);
         if (core_.events_wanted)
             core_.tell(event_kind::child_claimed, *child.id, claim.generation, "its owner " + owner.id.name + " is dead");
+        if (target != core_.own) // only by load
+            return core_.write_owner(child, {std::move(claim), owner_status::active, {}, record->failure_ages});
         core_.make_local(child).window = supervision::restart_window{record->failure_ages, now_};
         launch(child, std::move(claim), std::move(spec->spec), start_kind::again);
     }
@@ -7095,7 +7804,7 @@ private:
         auto const& local = *child.local;
         if (!local.claim.right.quorate && acknowledged_stamp(child) != local.forked_from)
             return true; // others went on from what this branch does not have
-        auto const here = core_.placed(child) == core_.own && !core_.leaving();
+        auto const here = core_.home(child) == core_.own && !core_.leaving();
         return ownership::resolve(local.claim, recorded, core_.options.conflict, here, local.asserted)
             == ownership::verdict::yield;
     }
@@ -7165,9 +7874,10 @@ private:
 
     void hand_over(child_entry& child)
     {
-        auto const target = core_.placed(child);
         if (!core_.owned_here(child) || !child.wanted_running())
             return drop(child, errc::superseded);
+        auto const wanted_by = child.local->wanted_by;
+        auto const target = wanted_by != no_node && core_.falls_to(child, wanted_by) ? wanted_by : core_.placed(child);
         if (target == core_.own || target == no_node)
             return core_.leaving() ? drop(child, errc::shutting_down)
                                    : again(child, ownership::succeed(core_.self, last_claim(child)));
@@ -7324,7 +8034,7 @@ public:
 
     // ---- the node where the command was given ------------------------------------------------------------------------
 
-    void submit(std::uint64_t number, command_kind kind, child_spec spec, time_point now)
+    void submit(std::uint64_t number, command_kind kind, child_spec&& spec, time_point now)
     {
         if (core_.commands.size() >= core_.options.operations_count_max)
             return refuse(number, spec.id, errc::too_many_operations);
@@ -7335,12 +8045,12 @@ public:
         if (kind == command_kind::start || kind == command_kind::update)
             if (auto sentence = validate(spec); !sentence.empty())
                 return refuse(number, spec.id, errc::invalid_spec, std::move(sentence));
-        command_operation operation;
-        operation.message = {kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creations_before(spec.id),
-            std::move(spec)};
+        auto& operation = core_.commands.try_emplace(core_.commands.end(), number)->second; // numbers ascend
+        auto const creation_known = creations_before(spec.id);
+        operation.message = {kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, {}};
+        operation.message.spec = std::move(spec);
         operation.deadline = now + core_.options.operation_timeout;
-        auto& stored = core_.commands.emplace(number, std::move(operation)).first->second;
-        route(stored, now);
+        route(operation, now);
     }
 
     void on_timer(time_point now)
@@ -7375,7 +8085,7 @@ public:
         if (code == errc::not_found && operation.message.kind == command_kind::remove && operation.attempts > 1)
             code = errc::success; // the first attempt was carried out, and its answer lost
         if (code != errc::success || reply.holders <= 1)
-            return complete(reply.number, code, operation.ref, reply.reason);
+            return complete(reply.number, code, std::move(operation.ref), reply.reason);
         operation.answered = true;
         operation.answerer = from;
         operation.version = reply.version;
@@ -7387,7 +8097,7 @@ public:
     {
         auto const found = core_.commands.find(number);
         if (found != core_.commands.end() && found->second.answered)
-            complete(number, errc::success, found->second.ref, {});
+            complete(number, errc::success, std::move(found->second.ref), {});
     }
 
     void fail_all(errc code)
@@ -7400,28 +8110,8 @@ public:
 
     void on_command(command_message message, time_point now)
     {
-        if (core_.phase < phase::running)
-            return; // the requester asks again
-        if (core_.leaving())
-            return answer(message, refusal(errc::shutting_down));
-        if (message.kind == command_kind::remove)
-            if (auto const* const known = answer_of({message.requester_origin, message.number}))
-                return answer(message, *known);
-        auto const target = target_of(message);
-        if (target == no_node)
-            return answer(message, refusal(nobody_for(message)));
-        if (target != core_.own && message.hops < command_hops_max) {
-            ++message.hops;
-            return core_.send(core_.nodes[target].id.name, encode(message));
-        }
-        ++core_.counters.commands;
-        switch (message.kind) {
-        case command_kind::start: return start(message, now);
-        case command_kind::terminate: return terminate(message, now);
-        case command_kind::restart: return restart(message, now);
-        case command_kind::remove: return remove(message, now);
-        case command_kind::update: return update(message, now);
-        }
+        if (core_.phase >= phase::running) // otherwise the requester asks again
+            carry_out(message, target_of(message), now);
     }
 
     /// What became of a child is known: all who wait for it are answered.
@@ -7480,6 +8170,7 @@ private:
         auto const found = core_.commands.find(number);
         if (found == core_.commands.end())
             return;
+        core_.aim(found->second, no_node);
         core_.commands.erase(found);
         if (code != errc::success && code != errc::not_acknowledged)
             return refuse(number, std::move(ref.id), code, std::move(reason), std::move(ref.node), ref.generation);
@@ -7519,11 +8210,12 @@ private:
         if (undone(operation))
             return complete(operation.message.number, errc::timed_out, operation.ref, {});
         ++operation.attempts;
-        operation.target = target_of(operation.message);
+        core_.aim(operation, no_node);
+        core_.aim(operation, target_of(operation.message));
         look_again(operation, std::min(operation.deadline, now + core_.options.retry_interval));
         if (operation.target == core_.own || operation.target == no_node) {
-            auto message = operation.message;
-            return on_command(std::move(message), now); // may complete it: `operation` is not touched after this
+            auto message = operation.message;                 // to be given again, should it come to nothing
+            return carry_out(message, operation.target, now); // may complete it: `operation` is not touched after this
         }
         core_.send(core_.nodes[operation.target].id.name, encode(operation.message));
     }
@@ -7554,18 +8246,29 @@ private:
         if (message.kind == command_kind::start) {
             if (child != nullptr && child->present)
                 return core_.own; // answered here: it is known already
-            auto const type = core_.roster.intern_type(message.spec.type);
-            return core_.roster.place(type, core_.children.key_of(message.spec.id), core_.nodes);
+            return start_target_of(message);
         }
         if (child == nullptr || !child->present)
             return core_.own;
         auto const ended = child->owned && child->status == owner_status::ended;
         if (child->owned && core_.nodes[child->owner].alive && !(message.kind == command_kind::restart && ended))
             return child->owner;
-        auto const placed = core_.placed(*child);
+        auto const placed = message.kind == command_kind::restart ? core_.placed(*child) : core_.home(*child);
         if (placed != no_node)
             return placed;
         return message.kind == command_kind::restart ? no_node : core_.own;
+    }
+
+    [[nodiscard]] node_index start_target_of(command_message const& message)
+    {
+        child_entry wanted;
+        wanted.type = core_.roster.intern_type(message.spec.type);
+        wanted.key = core_.children.key_of(message.spec.id);
+        auto const from_here = message.requester == core_.self.name && message.requester_origin == core_.origin;
+        // By load, the node where the start was asked for has decided: it knows what else it has sent.
+        if (State::by_load && !from_here && core_.roster.is_candidate(wanted.type, core_.own, core_.nodes))
+            return core_.own;
+        return core_.placed(wanted);
     }
 
     [[nodiscard]] errc nobody_for(command_message const& message)
@@ -7584,12 +8287,36 @@ private:
     void complete_if_two_suffice(command_operation& operation)
     {
         if (two_suffice(operation))
-            complete(operation.message.number, errc::success, operation.ref, {});
+            complete(operation.message.number, errc::success, std::move(operation.ref), {});
     }
 
     // ---- executor ----------------------------------------------------------------------------------------------------
 
     using reconciler_type = reconciler<State, commands>;
+
+    // Here, or where `target` says, which is who should. Pre: we run, or leave.
+    void carry_out(command_message& message, node_index target, time_point now)
+    {
+        if (core_.leaving())
+            return answer(message, refusal(errc::shutting_down));
+        if (message.kind == command_kind::remove)
+            if (auto const* const known = answer_of({message.requester_origin, message.number}))
+                return answer(message, *known);
+        if (target == no_node)
+            return answer(message, refusal(nobody_for(message)));
+        if (target != core_.own && message.hops < command_hops_max) {
+            ++message.hops;
+            return core_.send(core_.nodes[target].id.name, encode(message));
+        }
+        ++core_.counters.commands;
+        switch (message.kind) {
+        case command_kind::start: return start(message, now);
+        case command_kind::terminate: return terminate(message, now);
+        case command_kind::restart: return restart(message, now);
+        case command_kind::remove: return remove(message, now);
+        case command_kind::update: return update(message, now);
+        }
+    }
 
     void start(command_message& message, time_point now)
     {
@@ -7610,11 +8337,14 @@ private:
         auto const before =
             std::max({core_.roster.generations_before(), last_generation(child), (creation_for(message) >> 16) - 1});
         auto const claim = ownership::take(core_.self, before, {}, core_.quorate);
+        spec_record record{
+            creation_for(message), {message.requester_origin, message.number}, false, before, std::move(message.spec)};
+        child.type = core_.roster.intern_type(record.spec.type);
+        child.restart = record.spec.restart;
+        auto encoded = encode(record);
         // The claim first: whoever sees the spec then sees whose it is.
-        child.type = core_.roster.intern_type(message.spec.type);
-        reconciler_type{core_, *this, now}.launch(child, claim, message.spec, start_kind::first);
-        core_.write_spec(
-            child, {creation_for(message), {message.requester_origin, message.number}, false, before, std::move(message.spec)});
+        reconciler_type{core_, *this, now}.launch(child, claim, std::move(record.spec), start_kind::first);
+        core_.write_first_spec(child, record, std::move(encoded));
         wait(child, message);
     }
 
@@ -8036,6 +8766,7 @@ private:
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -8132,14 +8863,15 @@ public:
         auto const index = state_.nodes.find(from);
         if (index == no_node || !state_.nodes[index].alive)
             return;
-        auto message = decode_message(frame);
-        if (!message) {
+        auto const understood = visit_message(frame, [&]<class Message>(Message& content) {
+            note_presence(state_.nodes[index], !std::is_same_v<Message, no_scope_message>);
+            take(from, content, now);
+        });
+        if (!understood) {
             ++state_.counters.messages_rejected;
             state_.tell(event_kind::message_rejected, from.name, 0, "malformed, or of an unknown kind");
             return;
         }
-        note_presence(state_.nodes[index], *message);
-        std::visit([&](auto& content) { take(from, content, now); }, *message);
         advance(now);
     }
 
@@ -8250,12 +8982,10 @@ public:
         take_store_effects(now);
         if (!state_.holds.empty())
             ordering().on_acknowledged();
-        state_.effects.insert(state_.effects.end(), std::make_move_iterator(state_.effects_after_sends.begin()),
-            std::make_move_iterator(state_.effects_after_sends.end()));
-        state_.effects_after_sends.clear();
+        append_later_effects();
     }
 
-    /// What is to be done, in order; the caller takes it.
+    /// What is to be done, in order; the caller takes it, and may leave an empty vector that has room.
     [[nodiscard]] std::vector<effect>& effects() { return state_.effects; }
 
     [[nodiscard]] time_point deadline() const
@@ -8397,14 +9127,11 @@ private:
     }
 
     // Whoever talks to this scope takes part in it.
-    void note_presence(node_entry& node, any_message const& content)
+    void note_presence(node_entry& node, bool present)
     {
-        if (std::holds_alternative<no_scope_message>(content)) {
-            node.here = presence::absent;
+        node.here = present ? presence::present : presence::absent;
+        if (!present)
             group().on_absent(node.id.name);
-        } else if (node.here != presence::present) {
-            node.here = presence::present;
-        }
     }
 
     // What was written goes out before the question: who answers has seen it.
@@ -8535,7 +9262,7 @@ private:
             return working(now).on_unpark(*child, timer.generation);
         if (timer.what == child_timer::kind::settle)
             return working(now).settle_provisional(*child, timer.generation);
-        child->want_sent = false;
+        state_.end_want(*child);
         state_.mark(*child);
     }
 
@@ -8547,6 +9274,7 @@ private:
     void on_timer(audit_timer const&, time_point)
     {
         state_.audit_timer_set = false;
+        state_.relieving = std::exchange(state_.relieved_epoch, state_.roster.epoch()) == state_.roster.epoch();
         start_audit();
     }
 
@@ -8588,9 +9316,16 @@ private:
         state_.phase = phase::stopped;
         state_.tell(event_kind::supervisor_stopped, state_.options.name);
         state_.effects_after_sends.push_back(stopped_effect{});
-        state_.effects.insert(state_.effects.end(), std::make_move_iterator(state_.effects_after_sends.begin()),
-            std::make_move_iterator(state_.effects_after_sends.end()));
-        state_.effects_after_sends.clear();
+        append_later_effects();
+    }
+
+    void append_later_effects()
+    {
+        auto& later = state_.effects_after_sends;
+        if (state_.effects.empty())
+            return state_.effects.swap(later);
+        state_.effects.insert(state_.effects.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
+        later.clear();
     }
 
     state_type state_;
@@ -8632,7 +9367,7 @@ public:
     using runtime_type = typename Transport::runtime_type;
     using core_type = core::supervisor_core<Placement, StateStore>;
     using done_handler = unique_function<void(errc)>;
-    using command_handler = unique_function<void(errc, child_ref)>;
+    using command_handler = unique_function<void(error_code, child_ref)>;
 
     supervisor_shell(std::shared_ptr<node_shell_type> node, supervisor_options options, Placement placement, StateStore store)
         : node_{std::move(node)}, scope_{hash64(options.name)}, name_{options.name}, options_error_{validate(options)},
@@ -8707,7 +9442,7 @@ public:
         if (start_done_)
             std::exchange(start_done_, nullptr)(errc::shutting_down);
         for (auto& [number, done] : std::exchange(commands_, {}))
-            done(errc::shutting_down, child_ref{});
+            done(make_error_code(errc::shutting_down), child_ref{});
         for (auto& [number, done] : std::exchange(calls_, {}))
             done(make_error_code(errc::shutting_down), bytes{});
         for (auto& [number, done] : std::exchange(checkpoints_, {}))
@@ -8718,13 +9453,13 @@ public:
 
     // ---- commands ----------------------------------------------------------------------------------------------------
 
-    void command(core::command_kind kind, child_spec spec, command_handler done)
+    void command(core::command_kind kind, child_spec&& spec, command_handler&& done)
     {
         if (stopped_)
-            return done(errc::shutting_down, child_ref{std::move(spec.id), {}, 0});
+            return done(make_error_code(errc::shutting_down), child_ref{std::move(spec.id), {}, 0});
         step([&](time_point now) {
             auto const number = core_.command(kind, std::move(spec), now);
-            commands_.emplace(number, std::move(done));
+            commands_.emplace_hint(commands_.end(), number, std::move(done)); // numbers ascend
         });
     }
 
@@ -8734,7 +9469,7 @@ public:
             return done(make_error_code(errc::shutting_down), bytes{});
         step([&](time_point now) {
             auto const number = core_.call(std::move(id), std::move(payload), cast, now);
-            calls_.emplace(number, std::move(done));
+            calls_.emplace_hint(calls_.end(), number, std::move(done));
         });
     }
 
@@ -8797,17 +9532,19 @@ private:
         auto const keep = this->shared_from_this(); // an effect may drop the last other owner
         unsigned round = 0;
         for (; round < rounds_max && !stopped_; ++round) {
-            std::vector<core::effect> effects;
             {
                 std::lock_guard const lock{mutex_};
                 core_.flush(node_->runtime().now());
-                effects.swap(core_.effects());
+                effects_.swap(core_.effects());
             }
-            if (effects.empty() && exits_.empty())
+            if (effects_.empty() && exits_.empty())
                 break;
-            for (auto& effect : effects)
+            for (auto& effect : effects_)
                 if (!stopped_)
                     std::visit([&](auto& content) { carry_out(content); }, effect);
+            effects_.clear();
+            if (effects_.capacity() > effects_kept_max)
+                effects_ = {};
             for (auto& exit : std::exchange(exits_, {}))
                 take_exit(exit);
         }
@@ -8993,7 +9730,7 @@ private:
     void carry_out(core::command_done_effect& effect)
     {
         if (auto done = take(commands_, effect.number))
-            (*done)(effect.code, std::move(effect.ref));
+            (*done)(make_error_code(effect.code), std::move(effect.ref));
     }
 
     void carry_out(core::call_done_effect& effect)
@@ -9025,12 +9762,8 @@ private:
     template <class Map>
     static std::optional<typename Map::mapped_type> take(Map& map, std::uint64_t number)
     {
-        auto const found = map.find(number);
-        if (found == map.end())
-            return std::nullopt;
-        std::optional<typename Map::mapped_type> result{std::move(found->second)};
-        map.erase(found);
-        return result;
+        auto found = map.extract(number);
+        return found.empty() ? std::nullopt : std::optional{std::move(found.mapped())};
     }
 
     // ---- instances ---------------------------------------------------------------------------------------------------
@@ -9154,7 +9887,8 @@ private:
         return names;
     }
 
-    static constexpr unsigned rounds_max = 64; // then others get a turn on the strand
+    static constexpr unsigned rounds_max = 64;                // then others get a turn on the strand
+    static constexpr std::size_t effects_kept_max = 4 * 1024; // room for so many is kept
 
     std::shared_ptr<node_shell_type> node_;
     std::uint64_t scope_;
@@ -9174,6 +9908,7 @@ private:
     std::map<std::string, child_factory, std::less<>> factories_;
     instance_table instances_;
     child_timers timers_;
+    std::vector<core::effect> effects_; // being carried out; kept for its room
     std::vector<pending_exit> exits_;
     std::uint64_t last_checkpoint_ = 0;
 
@@ -9222,8 +9957,19 @@ enum class scope : std::uint8_t {
 /// goes on (`supervisor_options::conflict`), and what was acknowledged to a child by a majority is kept.
 template <class Transport, class Membership = static_members, class Placement = ring, class StateStore = crdt_store<>>
 class distributed_supervisor {
+    static_assert(has_runtime<Transport>,
+        "drover: the first parameter of distributed_supervisor must have a runtime_type: clock, timers, randomness and strand of "
+        "a node (see "
+        "docs/concepts/transport.md)");
     static_assert(transport<Transport>,
         "drover: the first parameter of distributed_supervisor must be a Transport (see docs/concepts/transport.md)");
+    static_assert(has_membership_capabilities<Membership>,
+        "drover: the second parameter of distributed_supervisor must say what it promises: static constexpr "
+        "membership_capabilities capabilities "
+        "(see docs/concepts/membership.md)");
+    static_assert(std::move_constructible<Membership> && std::default_initializable<Membership>,
+        "drover: the second parameter of distributed_supervisor must be movable and default constructible (see "
+        "docs/concepts/membership.md)");
     static_assert(membership<Membership>,
         "drover: the second parameter of distributed_supervisor must be a Membership (see docs/concepts/membership.md)");
     static_assert(placement<Placement>,
@@ -9233,8 +9979,21 @@ class distributed_supervisor {
     static_assert(!(Placement::capabilities.voters && StateStore::capabilities.linearizable),
         "drover: two authorities at once: a Placement with voters needs a StateStore that is not linearizable; drop quorum<> or "
         "choose crdt_store");
-    static_assert(Placement::capabilities.agreed,
-        "drover: this Placement is not a function of the view alone (agreed), so two nodes could both claim a child");
+    static_assert(authority_of<Placement, StateStore> == drover::authority::none,
+        "drover: ownership granted by voters or by a linearizable StateStore is not part of this version: choose ring or "
+        "uniform, "
+        "and crdt_store");
+    static_assert(Placement::capabilities.agreed || Placement::capabilities.by_load,
+        "drover: this Placement is neither a function of the view alone (agreed) nor recorded (by_load), so two nodes could both "
+        "claim a child");
+    static_assert(!Placement::capabilities.by_load || load_placement<Placement>,
+        "drover: a Placement that is by_load must be a load_placement (see docs/concepts/placement.md)");
+    static_assert(StateStore::capabilities.ordered,
+        "drover: this StateStore has no one winner of concurrent writes (ordered), so two nodes could see different owners for "
+        "ever");
+    static_assert(StateStore::capabilities.replicated || StateStore::capabilities.standalone,
+        "drover: this StateStore is not replicated, so its children are lost with their node: wrap it in drover::standalone<> if "
+        "that is wanted");
 
 public:
     using transport_type = Transport;
@@ -9473,32 +10232,459 @@ private:
 
     // Runs `operation` on the strand, in a turn of its own: no handler is called from within its initiation.
     template <class Signature, class Operation, class Token, class... Args>
-    auto initiate(Operation operation, Token&& token, Args... args)
+    auto initiate(Operation operation, Token&& token, Args&&... args)
     {
         return boost::asio::async_initiate<Token, Signature>(
-            [shell = shell_, operation = std::move(operation)](auto handler, auto... values) {
-                auto done = keep<Signature>::handler(std::move(handler));
-                shell->runtime().post([shell, operation, done = std::move(done), ... values = std::move(values)]() mutable {
+            [shell = shell_, operation = std::move(operation)](auto handler, auto&&... values) {
+                shell->runtime().post([shell, operation, done = keep<Signature>::handler(std::move(handler)),
+                                          ... values = std::forward<decltype(values)>(values)]() mutable {
                     operation(*shell, std::move(done), std::move(values)...);
                 });
             },
-            token, std::move(args)...);
+            token, std::forward<Args>(args)...);
     }
 
     template <class Token>
-    auto command(core::command_kind kind, child_spec spec, Token&& token)
+    auto command(core::command_kind kind, child_spec&& spec, Token&& token)
     {
         return initiate<void(error_code, child_ref)>(
-            [kind](shell_type& shell, auto done, child_spec wanted) {
-                shell.command(kind, std::move(wanted),
-                    [done = std::move(done)](errc code, child_ref ref) mutable { done(make_error_code(code), std::move(ref)); });
-            },
+            [kind](
+                shell_type& shell, auto done, child_spec&& wanted) { shell.command(kind, std::move(wanted), std::move(done)); },
             token, std::move(spec));
     }
 
     std::optional<node_type> own_node_;
     std::shared_ptr<shell_type> shell_;
 };
+
+/// A supervisor of which no less than `Asked` is promised about the number of instances of a child; what promises less does
+/// not compile.
+template <promise_level Asked, class Supervisor>
+struct promising_supervisor {
+    static_assert(Supervisor::promised >= Asked,
+        "drover: these policies promise less than is asked: at_most_one_effective needs a StateStore that is linearizable, "
+        "at_most_one_running a Placement with voters");
+    using type = Supervisor;
+};
+
+template <promise_level Asked, class Supervisor>
+using promising = typename promising_supervisor<Asked, Supervisor>::type;
+
+} // namespace drover
+
+// drover/placement/bounded.hpp
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace drover {
+
+/// Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam 2016) over another placement: a child goes to the
+/// first candidate in its own order of preference that carries less than its capacity, which is `load_percent_max` of the mean,
+/// weights considered. So a new child never makes a node the owner of more than that, and the lower the percentage the more
+/// children live away from home: about one in five at 125 with many children a node, and more of them move when nodes come and
+/// go.
+///
+/// The answer depends on what is running, so it cannot be a function that all agree on: the child's home, `place(key)`, decides.
+template <class Placement>
+struct bounded {
+    static_assert(ranked_placement<Placement>,
+        "drover: the parameter of bounded must be a placement with an order of preference (see docs/concepts/placement.md)");
+
+    static constexpr placement_capabilities capabilities{
+        .agreed = false, .minimal_moves = false, .voters = Placement::capabilities.voters, .by_load = true};
+    static constexpr std::uint32_t load_percent_least = 101;
+    static constexpr std::uint32_t load_percent_most = 10'000;
+
+    class table_type;
+
+    /// Between 101 and 10,000. Every member must use the same number. A lookup takes O(1/e^2) steps for 100 (1 + e) percent.
+    std::uint32_t load_percent_max = 125;
+    Placement inner{};
+
+    /// As of the inner placement.
+    [[nodiscard]] table_type build(std::span<candidate const> candidates) const;
+
+    /// As of the inner placement: see `updatable_placement`.
+    void update(table_type& table, std::span<candidate const> before,
+        std::span<candidate const> after) const requires updatable_placement<Placement>;
+};
+
+/// A sentence that says what is wrong, or nothing.
+template <class Placement>
+[[nodiscard]] std::string validate(bounded<Placement> const& placement)
+{
+    using type = bounded<Placement>;
+    if (placement.load_percent_max < type::load_percent_least || placement.load_percent_max > type::load_percent_most)
+        return "bounded::load_percent_max is between " + std::to_string(type::load_percent_least) + " and "
+            + std::to_string(type::load_percent_most);
+    if constexpr (requires { std::string{validate(placement.inner)}; })
+        return validate(placement.inner);
+    else
+        return {};
+}
+
+/// The inner table, and what each candidate weighs.
+template <class Placement>
+class bounded<Placement>::table_type {
+public:
+    table_type() = default;
+
+    /// The child's home, without looking at loads. Pre: as of the inner table.
+    [[nodiscard]] std::size_t place(std::uint64_t key) const { return inner_.place(key); }
+
+    /// Where a child goes that is not among the loads: the first in its order of preference with room. Some candidate has room
+    /// as long as `loads.total` is what `loads.each` adds up to. Pre: `loads` has a figure for each candidate, and there is one.
+    [[nodiscard]] std::size_t place(std::uint64_t key, candidate_loads const& loads) const
+    {
+        expects(loads.each.size() == weights_.size(), "bounded was asked with the loads of other candidates");
+        return inner_.place_where(key, [&](std::size_t index) { return has_room(index, loads.each[index], loads.total); });
+    }
+
+    /// How many children the candidate may carry when there are `total` in all, the new one not counted:
+    /// ceil(percent / 100 * (total + 1) * weight / weights). Pre: index < the number of candidates.
+    [[nodiscard]] std::uint64_t capacity(std::size_t index, std::uint64_t total) const
+    {
+        expects(index < weights_.size(), "bounded was asked for the capacity of a candidate that it does not have");
+        auto const whole = demand(index, total);
+        return static_cast<std::uint64_t>((whole + weights_times_hundred_ - 1) / weights_times_hundred_);
+    }
+
+    /// The candidate may be given one child more that is not among the loads. Pre: as of `place(key, loads)`.
+    [[nodiscard]] bool has_room(std::size_t index, candidate_loads const& loads) const
+    {
+        expects(index < loads.each.size() && loads.each.size() == weights_.size(),
+            "bounded was asked with the loads of other candidates");
+        return has_room(index, loads.each[index], loads.total);
+    }
+
+    friend bool operator==(table_type const&, table_type const&) = default;
+
+private:
+    friend struct bounded;
+
+    __extension__ using wide = unsigned __int128;
+
+    [[nodiscard]] wide demand(std::size_t index, std::uint64_t total) const
+    {
+        return wide{total + 1} * (std::uint64_t{percent_} * weights_[index]);
+    }
+
+    /// load < capacity(index, total), without the division.
+    [[nodiscard]] bool has_room(std::size_t index, std::uint32_t load, std::uint64_t total) const
+    {
+        return wide{load} * weights_times_hundred_ < demand(index, total);
+    }
+
+    void weigh(std::span<candidate const> candidates, std::uint32_t percent)
+    {
+        percent_ = percent;
+        weights_.clear();
+        weights_times_hundred_ = 0;
+        for (auto const& who : candidates) {
+            weights_.push_back(weight_of(who));
+            weights_times_hundred_ += std::uint64_t{100} * weights_.back();
+        }
+    }
+
+    typename Placement::table_type inner_;
+    std::vector<std::uint32_t> weights_; // indexed as the candidates
+    std::uint64_t weights_times_hundred_ = 0;
+    std::uint32_t percent_ = 100;
+};
+
+template <class Placement>
+typename bounded<Placement>::table_type bounded<Placement>::build(std::span<candidate const> candidates) const
+{
+    expects(validate(*this).empty(), "bounded::load_percent_max is between 101 and 10,000");
+    table_type table;
+    table.inner_ = inner.build(candidates);
+    table.weigh(candidates, load_percent_max);
+    return table;
+}
+
+template <class Placement>
+void bounded<Placement>::update(table_type& table, std::span<candidate const> before,
+    std::span<candidate const> after) const requires updatable_placement<Placement>
+{
+    inner.update(table.inner_, before, after);
+    table.weigh(after, load_percent_max);
+}
+
+} // namespace drover
+
+// drover/placement/logarithm.hpp
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace drover::detail {
+
+/// Binary logarithms of random draws, in fixed point: integers only, so that they are the same on every machine. The unit is
+/// 2^-48, and the largest value 64 units of 2^48.
+inline constexpr unsigned logarithm_fraction_bits = 48;
+
+/// The first 48 binary digits of log2(mantissa / 2^63), cut off. Pre: mantissa >= 2^63.
+///
+/// By repeated squaring (Turner, A Fast Binary Logarithm Algorithm, 2010): the square of a number in [1, 2) is 2 or more exactly
+/// when the next digit of its logarithm is 1. Each step cuts off, and cutting off keeps the order of two mantissas; so does, by
+/// induction over the digits, the result: it is monotone. What is cut off at step i counts for less than 2^-62-i, so the result
+/// is less than one unit and 2^-61 below the true value, never above.
+[[nodiscard]] constexpr std::uint64_t log2_fraction(std::uint64_t mantissa)
+{
+    __extension__ using wide = unsigned __int128;
+    std::uint64_t fraction = 0;
+    for (unsigned digit = 0; digit < logarithm_fraction_bits; ++digit) {
+        auto const square = wide{mantissa} * mantissa;
+        auto const two_or_more = static_cast<unsigned>(square >> 127);
+        mantissa = static_cast<std::uint64_t>(square >> (63 + two_or_more));
+        fraction = fraction * 2 + two_or_more;
+    }
+    return fraction;
+}
+
+/// -log2((draw + 1) / 2^64): of a draw that is uniform over 64 bits, an exponentially distributed number.
+///
+/// Falls monotonically from 64 at draw 0 to 0 at the largest. Never below the true value, and above it by less than one unit
+/// and 2^-61.
+[[nodiscard]] constexpr std::uint64_t negative_log2(std::uint64_t draw)
+{
+    auto const value = draw + 1;
+    if (value == 0)
+        return 0;
+    auto const zeros = static_cast<unsigned>(std::countl_zero(value));
+    return ((std::uint64_t{zeros} + 1) << logarithm_fraction_bits) - log2_fraction(value << zeros);
+}
+
+inline constexpr unsigned logarithm_segments_bits = 7;
+
+/// log2_fraction at the ends of 128 equal segments of [1, 2].
+inline constexpr auto logarithm_knots = [] {
+    constexpr std::size_t segments = std::size_t{1} << logarithm_segments_bits;
+    std::array<std::uint64_t, segments + 1> knots{};
+    for (std::uint64_t at = 0; at < segments; ++at)
+        knots[at] = log2_fraction((segments + at) << (63 - logarithm_segments_bits));
+    knots[segments] = std::uint64_t{1} << logarithm_fraction_bits;
+    return knots;
+}();
+
+/// By how much `negative_log2_above` may be too large: 2^-16. The chord of a segment of width h lies below log2 by at most
+/// h^2 / (8 ln 2), which is 1.44 * 2^-17; what the knots and the product cut off is some units more.
+inline constexpr std::uint64_t negative_log2_slack = std::uint64_t{1} << (logarithm_fraction_bits - 16);
+
+/// An upper bound of `negative_log2(draw)`, too large by at most `negative_log2_slack`, in a twentieth of the time: log2 is
+/// concave, so chords lie below it.
+[[nodiscard]] constexpr std::uint64_t negative_log2_above(std::uint64_t draw)
+{
+    auto const value = draw + 1;
+    if (value == 0)
+        return 0;
+    auto const zeros = static_cast<unsigned>(std::countl_zero(value));
+    auto const behind_point = (value << zeros) << 1; // the leading 1 falls off
+    auto const at = static_cast<std::size_t>(behind_point >> (64 - logarithm_segments_bits));
+    auto const within = behind_point << logarithm_segments_bits >> 44; // the next 20 bits
+    auto const chord = logarithm_knots[at] + (within * ((logarithm_knots[at + 1] - logarithm_knots[at]) >> 20));
+    return ((std::uint64_t{zeros} + 1) << logarithm_fraction_bits) - chord;
+}
+
+} // namespace drover::detail
+
+// drover/placement/uniform.hpp
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace drover {
+
+/// Rendezvous hashing, also called highest random weight (Thaler and Ravishankar 1998): for each key every candidate draws a
+/// number, and the best draw wins. Shares are as even as chance allows, tables are small, and a lookup looks at everybody.
+///
+/// With weights, the candidate with the smallest -log2(u) / weight wins, where u is its draw in (0, 1] (Schindelhauer and
+/// Schomaker 2005, the logarithmic method): -log2(u) is exponentially distributed, so each wins in proportion to its weight. The
+/// logarithms are integers, and their quotients are compared exactly. Equal quotients: the larger draw wins, then the heavier
+/// candidate, then the smaller name. The same answers on every machine, for ever: nodes of different builds share a cluster.
+struct uniform {
+    static constexpr placement_capabilities capabilities{.agreed = true, .minimal_moves = true, .voters = false};
+    static constexpr std::uint32_t weight_max = candidate::weight_max;
+
+    class table_type;
+
+    /// O(candidates log candidates), O(candidates) where they are sorted by name and weigh the same. Pre: names are distinct.
+    /// Their order has no influence on who gets which key.
+    [[nodiscard]] table_type build(std::span<candidate const> candidates) const;
+
+    /// Builds: see `updatable_placement`.
+    void update(table_type& table, std::span<candidate const> before, std::span<candidate const> after) const;
+
+    /// What the candidate with this hash of its name draws for a key: `mix64` of their exclusive or, without its first step. That
+    /// step is linear over exclusive or, so it would only exchange hashes and keys, which are uniform, for others.
+    [[nodiscard]] static constexpr std::uint64_t draw(std::uint64_t name_hash, std::uint64_t key)
+    {
+        auto value = (name_hash ^ key) * 0xbf58476d1ce4e5b9ULL;
+        value ^= value >> 27;
+        value *= 0x94d049bb133111ebULL;
+        return value ^ (value >> 31);
+    }
+};
+
+/// The candidates in columns, the heaviest first. Among those of one weight the largest draw wins, whatever logarithms say,
+/// because they are monotone; so only the best of each weight are compared by them, and where all weigh the same nobody is.
+class uniform::table_type {
+public:
+    table_type() = default;
+
+    /// The index of the candidate that `key` belongs to. O(candidates), about 1 ns for each, and some 10 ns for each distinct
+    /// weight, if there are several. Pre: the table was built from a candidate.
+    [[nodiscard]] std::size_t place(std::uint64_t key) const
+    {
+        return owners_[best_of_all([this, key](auto first, auto const& each) { return best_of(first, each, key); }).at];
+    }
+
+    /// The best candidate that `accepts` (see `ranked_placement`). O(candidates); it asks about those only that would be the best
+    /// so far, which are some log(candidates) when most are accepted. Pre: as `place`.
+    template <class Accepts>
+    [[nodiscard]] std::size_t place_where(std::uint64_t key, Accepts&& accepts) const
+    {
+        auto const best = best_of_all([&](auto first, auto const& each) { return best_accepted_of(first, each, key, accepts); });
+        return best.at == nobody ? place(key) : owners_[best.at];
+    }
+
+    friend bool operator==(table_type const&, table_type const&) = default;
+
+private:
+    friend struct uniform;
+
+    static constexpr std::size_t nobody = std::numeric_limits<std::size_t>::max();
+
+    /// Candidates of one weight: the columns from the last class's end to `end`.
+    struct weight_class {
+        std::uint32_t weight;
+        std::uint32_t end;
+        friend bool operator==(weight_class const&, weight_class const&) = default;
+    };
+
+    struct contender {
+        std::size_t at = nobody;
+        std::uint64_t draw = 0;
+        std::uint32_t weight = 1;
+    };
+
+    explicit table_type(std::span<candidate const> candidates)
+    {
+        expects(candidates.size() < std::numeric_limits<std::uint32_t>::max(), "there are fewer than 2^32 candidates");
+        auto const before = [candidates](std::uint32_t a, std::uint32_t b) {
+            auto const weight_a = weight_of(candidates[a]);
+            auto const weight_b = weight_of(candidates[b]);
+            return weight_a != weight_b ? weight_a > weight_b : candidates[a].name < candidates[b].name;
+        };
+        owners_.resize(candidates.size());
+        for (std::uint32_t i = 0; i < owners_.size(); ++i)
+            owners_[i] = i;
+        if (!std::is_sorted(owners_.begin(), owners_.end(), before))
+            std::sort(owners_.begin(), owners_.end(), before);
+        hashes_.reserve(owners_.size());
+        for (auto const owner : owners_)
+            append(candidates[owner]);
+    }
+
+    void append(candidate const& who)
+    {
+        hashes_.push_back(hash64(who.name));
+        if (classes_.empty() || classes_.back().weight != weight_of(who))
+            classes_.push_back({weight_of(who), 0});
+        classes_.back().end = static_cast<std::uint32_t>(hashes_.size());
+    }
+
+    template <class BestOfClass>
+    [[nodiscard]] contender best_of_all(BestOfClass best_of_class) const
+    {
+        expects(!classes_.empty(), "a rendezvous without candidates was asked for a place");
+        contender best;
+        std::size_t first = 0;
+        for (auto const& each : classes_) {
+            contender const challenger = best_of_class(first, each);
+            if (challenger.at != nobody && (best.at == nobody || beats(challenger, best)))
+                best = challenger;
+            first = each.end;
+        }
+        return best;
+    }
+
+    /// The largest draw of one class, the first of equal ones. Free of branches that would depend on the draws: which one wins is
+    /// what a processor cannot foresee.
+    [[nodiscard]] contender best_of(std::size_t first, weight_class const& each, std::uint64_t key) const
+    {
+        auto const* const hashes = hashes_.data();
+        contender best{first, draw(hashes[first], key), each.weight};
+        for (std::size_t at = first + 1, end = each.end; at < end; ++at) {
+            auto const drawn = draw(hashes[at], key);
+            best.at = drawn > best.draw ? at : best.at;
+            best.draw = drawn > best.draw ? drawn : best.draw;
+        }
+        return best;
+    }
+
+    /// The same among those that are accepted, or nobody.
+    template <class Accepts>
+    [[nodiscard]] contender best_accepted_of(
+        std::size_t first, weight_class const& each, std::uint64_t key, Accepts& accepts) const
+    {
+        contender best{nobody, 0, each.weight};
+        for (std::size_t at = first; at < each.end; ++at) {
+            auto const drawn = draw(hashes_[at], key);
+            if ((drawn > best.draw || best.at == nobody) && accepts(std::size_t{owners_[at]})) {
+                best.at = at;
+                best.draw = drawn;
+            }
+        }
+        return best;
+    }
+
+    /// Whether the lighter one has the smaller quotient; equal ones go to the larger draw. Bounds of the logarithms decide nearly
+    /// always. No product overflows: a logarithm is at most 64 * 2^48, and a weight 1,000.
+    static bool beats(contender const& lighter, contender const& heavier)
+    {
+        auto const lighter_above = detail::negative_log2_above(lighter.draw);
+        auto const heavier_above = detail::negative_log2_above(heavier.draw);
+        auto const below = [](std::uint64_t above) {
+            return above > detail::negative_log2_slack ? above - detail::negative_log2_slack : 0;
+        };
+        if (lighter_above * heavier.weight < below(heavier_above) * lighter.weight)
+            return true;
+        if (below(lighter_above) * heavier.weight > heavier_above * lighter.weight)
+            return false;
+        auto const quotient = detail::negative_log2(lighter.draw) * heavier.weight; // each times both weights
+        auto const other = detail::negative_log2(heavier.draw) * lighter.weight;
+        return quotient != other ? quotient < other : lighter.draw > heavier.draw;
+    }
+
+    static_assert((std::uint64_t{64} << detail::logarithm_fraction_bits)
+        <= std::numeric_limits<std::uint64_t>::max() / candidate::weight_max);
+
+    std::vector<std::uint64_t> hashes_; // of names; the heaviest first, then by name
+    std::vector<std::uint32_t> owners_; // indices of candidates; as many as hashes_
+    std::vector<weight_class> classes_;
+};
+
+inline uniform::table_type uniform::build(std::span<candidate const> candidates) const { return table_type{candidates}; }
+
+inline void uniform::update(table_type& table, std::span<candidate const>, std::span<candidate const> after) const
+{
+    table = build(after);
+}
+
+static_assert(updatable_placement<uniform> && ranked_placement<uniform>);
 
 } // namespace drover
 

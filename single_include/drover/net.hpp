@@ -4,6 +4,8 @@
 
 #include <drover/drover.hpp>
 
+#include <drover/completion.hpp>
+
 // drover/link/address.hpp
 
 #include <cstdint>
@@ -935,8 +937,9 @@ private:
         if (id.name == name())
             return std::pair{errc::name_in_use, "the other side has this node's name, " + detail::quoted(id.name)};
         auto const* const current = peers_.find(id.name);
+        // It is not this node's name that is in use: who hears `name_in_use` takes itself for the one that was replaced.
         if (current != nullptr && current->who.id.incarnation > id.incarnation)
-            return std::pair{errc::name_in_use,
+            return std::pair{errc::success,
                 "the name " + detail::quoted(id.name) + " is in use by incarnation " + std::to_string(current->who.id.incarnation)
                     + ", the other side is incarnation " + std::to_string(id.incarnation)};
         if (current == nullptr && peers_.size() >= limits::members_count_max)

@@ -14,7 +14,7 @@ struct state_store {
     state_store& operator=(state_store&&) = delete;
     ~state_store();
 
-    static constexpr drover::store_capabilities capabilities{};
+    static constexpr drover::store_capabilities capabilities{.replicated = true, .ordered = true};
 
     void open(drover::node_id const& self);
     drover::store_version put(drover::record_table, drover::bytes_view key, drover::record_rank, drover::bytes value);

@@ -3,6 +3,8 @@
 // The whole library on the least of each policy, and on the least that is a child.
 #include "archetypes.hpp"
 
+#include <drover/completion.hpp>
+
 template class drover::node<archetype::transport, archetype::membership>;
 template class drover::distributed_supervisor<archetype::transport, archetype::membership, archetype::placement,
     archetype::store>;

@@ -4,6 +4,8 @@
 #include "archetypes.hpp"
 
 #include <drover/conformance/membership.hpp>
+#include <drover/conformance/placement.hpp>
+#include <drover/conformance/state_store.hpp>
 #include <drover/conformance/transport.hpp>
 
 struct least_environment {
@@ -19,5 +21,7 @@ bool use(least_environment environment);
 bool use(least_environment environment)
 {
     return drover::conformance::check_membership<archetype::membership>().passed()
+        && drover::conformance::check_placement<archetype::placement>().passed()
+        && drover::conformance::check_state_store<archetype::state_store>().passed()
         && drover::conformance::check_transport(environment).passed();
 }

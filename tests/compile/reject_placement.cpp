@@ -1,5 +1,5 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
-// expect: drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md)
+// expect: give it a table_type that is movable, default constructible, and has std::size_t place(std::uint64_t key) const
 #include "archetypes.hpp"
 
 struct by_name : archetype::placement {
@@ -8,4 +8,4 @@ struct by_name : archetype::placement {
     };
     [[nodiscard]] table_type build(std::span<drover::candidate const>) const;
 };
-template class drover::distributed_supervisor<archetype::transport, archetype::membership, by_name, archetype::store>;
+template class drover::distributed_supervisor<archetype::transport, archetype::membership, by_name, archetype::state_store>;

@@ -505,7 +505,7 @@ struct easily_hurt : almost_right {
     void on_message(node_id const& from, bytes_view frame, time_point now, membership_effects& out) override
     {
         inner.on_message(from, frame, now, out);
-        auto const fits = drover::heartbeat_messages::decode(frame, drover::limits::members_count_max).has_value();
+        auto const fits = drover::heartbeat_messages::visit_message(frame, drover::limits::members_count_max, [](auto const&) {});
         hurt_ = hurt_ || (!fits && frame.size() > 1 && frame[0] == 1 && frame[1] <= 3);
     }
     [[nodiscard]] errc failure() const override { return hurt_ ? errc::version_mismatch : inner.failure(); }

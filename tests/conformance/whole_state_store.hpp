@@ -285,9 +285,7 @@ private:
 
     drover::store_version write(place where, drover::record_rank rank, bool removed, drover::bytes value)
     {
-        auto const made =
-            records_.insert_or_assign(std::move(where), record{rank, ++clock_, self_, removed, std::move(value)}).first;
-        forget_removal(made);
+        records_.insert_or_assign(std::move(where), record{rank, ++clock_, self_, removed, std::move(value)});
         return seen_[self_] = ++version_;
     }
 
@@ -356,8 +354,8 @@ private:
                 encode_seen(out);
             effects_.sends.push_back({to.id.name, std::make_shared<drover::bytes const>(out.take())});
         }
-        if (wants_answer && fault_ != whole_state_fault::never_again)
-            to.say_again = now + retry_interval;
+        if (wants_answer)
+            to.say_again = fault_ == whole_state_fault::never_again ? drover::never : now + retry_interval;
     }
 
     static void encode_record(std::pair<place const, record> const& each, drover::wire::writer& out)

@@ -2,6 +2,8 @@
 
 // The program that every project in this folder builds and runs: three nodes in a simulation; the one that runs the child
 // dies, and the child goes on elsewhere from what it saved.
+#include <drover/coroutine.hpp>
+#include <drover/net.hpp>
 #include <drover/simulation.hpp>
 
 #include <cstdio>

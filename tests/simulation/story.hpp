@@ -25,7 +25,6 @@ using namespace std::chrono_literals;
 using drover::duration;
 using drover::error_code;
 using drover::random_stream;
-using supervisor = drover::distributed_supervisor<drover::in_memory_transport>;
 
 /// Everything that a run draws from its seed.
 struct parameters {
@@ -192,9 +191,12 @@ private:
     bool begun_ = false;
 };
 
-/// One run.
+/// One run, under this Placement.
+template <class Placement = drover::ring>
 class run {
 public:
+    using supervisor = drover::distributed_supervisor<drover::in_memory_transport, drover::static_members, Placement>;
+
     explicit run(parameters const& drawn)
         : drawn_{drawn}, world_{drawn.seed}, faults_{drawn.seed, 2}, work_{drawn.seed, 3}, nodes_(drawn.nodes)
     {
@@ -431,6 +433,8 @@ private:
         for (auto const& [id, instances] : ledger_.running)
             if (instances.size() > 1)
                 ledger_.fail(id + ": " + std::to_string(instances.size()) + " instances after the heal");
+        if constexpr (Placement::capabilities.by_load)
+            judge_loads();
         judge_agreement();
         judge_quiet();
     }
@@ -470,6 +474,23 @@ private:
         for (auto const& node : nodes_)
             if (listing(*node.running) != reference)
                 ledger_.fail("the listings differ:\n" + reference + "on " + node.name + ":\n" + listing(*node.running));
+    }
+
+    // No node carries more than its bound.
+    void judge_loads()
+    {
+        std::map<std::string, std::uint64_t> loads;
+        std::uint64_t total = 0;
+        for (auto const& [id, instances] : ledger_.running)
+            for (auto const& [who, instance] : instances) {
+                ++loads[instance.node];
+                ++total;
+            }
+        auto const bound = (Placement{}.load_percent_max * total + 100 * nodes_.size() - 1) / (100 * nodes_.size());
+        for (auto const& [node, load] : loads)
+            if (load > bound)
+                ledger_.fail(node + " runs " + std::to_string(load) + " of " + std::to_string(total) + " children, more than "
+                    + std::to_string(bound));
     }
 
     static std::string listing(supervisor const& which)

@@ -31,6 +31,22 @@ TEST_CASE("a table of octet strings finds what was inserted, once", "[base]")
     CHECK(table.size() == 0);
 }
 
+TEST_CASE("a table keeps keys of any length and content, and gives back their octets", "[base]")
+{
+    bytes_table<std::string> table;
+    for (std::size_t size = 0; size < 300; ++size) {
+        std::string key(size, '\0');
+        table.insert(key).first->value = key + "value";
+    }
+    for (std::size_t size = 0; size < 300; ++size) {
+        auto const* const found = table.find(std::string(size, '\0'));
+        REQUIRE(found != nullptr);
+        drover::bytes const copied = found->key;
+        CHECK(copied == std::string(size, '\0'));
+        CHECK(found->value == copied + "value");
+    }
+}
+
 TEST_CASE("nodes stay where they are while a table grows and others are erased", "[base]")
 {
     bytes_table<int> table;

@@ -1,4 +1,6 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#include "core_messages_fixture.hpp"
+
 #include <drover/core/messages.hpp>
 
 #include <drover/base/random.hpp>
@@ -14,6 +16,8 @@
 namespace {
 
 using namespace drover::core;
+using core_test::any_message;
+using core_test::decode_message;
 using drover::acknowledge;
 using drover::bytes;
 using drover::bytes_view;

@@ -46,7 +46,7 @@ owner_record full_owner_record()
 
 checkpoint_record full_checkpoint_record() { return {300, 0xffffffff, 77, bytes("\0state\xff", 7)}; }
 
-roster_record full_roster_record() { return {1'700, participation::leaving, 41, {"reader", "writer"}}; }
+roster_record full_roster_record() { return {1'700, participation::leaving, 41, {"reader", "writer"}, 7}; }
 
 bool same(spec_record const& a, spec_record const& b)
 {
@@ -68,7 +68,7 @@ bool same(checkpoint_record const& a, checkpoint_record const& b)
 bool same(roster_record const& a, roster_record const& b)
 {
     return a.incarnation == b.incarnation && a.part == b.part && a.generations_before == b.generations_before
-        && a.types == b.types;
+        && a.types == b.types && a.weight == b.weight;
 }
 
 /// It goes round; a version that nobody knows is refused; what is cut off too, but for the `trailing_free` last octets, which
@@ -196,6 +196,11 @@ TEST_CASE("states that nobody knows are refused", "[core][records]")
     auto roster = full_roster_record();
     roster.part = static_cast<participation>(3);
     CHECK_FALSE(decode_roster_record(encode(roster)));
+    roster = full_roster_record();
+    roster.weight = 0;
+    CHECK_FALSE(decode_roster_record(encode(roster)));
+    roster.weight = drover::limits::node_weight_max + 1;
+    CHECK_FALSE(decode_roster_record(encode(roster)));
 }
 
 TEST_CASE("texts, types and states are bounded", "[core][records]")
@@ -223,6 +228,6 @@ TEST_CASE("counts that cannot be are refused before room is made for them", "[co
     owner.u8(record_version).node({"n1", 1}).number(1).number(1).boolean(true).u8(0).string("").number(900);
     CHECK_FALSE(decode_owner_record(owner.view()));
     drover::wire::writer roster;
-    roster.u8(record_version).number(1).u8(0).number(0).number(1'000).string("t");
+    roster.u8(record_version).number(1).u8(0).number(0).number(1).number(1'000).string("t");
     CHECK_FALSE(decode_roster_record(roster.view()));
 }

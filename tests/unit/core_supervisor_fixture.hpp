@@ -1,6 +1,8 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
 #pragma once
 
+#include "core_messages_fixture.hpp"
+
 #include <drover/core/supervisor_core.hpp>
 #include <drover/store/crdt_store.hpp>
 

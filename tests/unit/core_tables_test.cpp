@@ -3,6 +3,7 @@
 #include <drover/core/node_table.hpp>
 #include <drover/core/roster.hpp>
 #include <drover/core/timer_queue.hpp>
+#include <drover/placement/ring.hpp>
 
 #include <drover/base/random.hpp>
 
@@ -252,7 +253,7 @@ TEST_CASE("only members that are alive, stay, and are of this life are eligible"
     }
 }
 
-TEST_CASE("candidates are sorted by name, and a table is built once for each set of them", "[core][roster]")
+TEST_CASE("candidates are sorted by name, and a table is built once for each set of them, while it lasts", "[core][roster]")
 {
     roster_fixture fixture;
     for (int i = 0; i < 3; ++i) {
@@ -263,8 +264,46 @@ TEST_CASE("candidates are sorted by name, and a table is built once for each set
     (void)fixture.eligible("third");
     (void)fixture.eligible("fourth"); // the same candidates
     CHECK(*fixture.placement.built == std::vector<std::vector<std::string>>{{"n1", "n2"}, {"n2", "n3"}, {"n4"}});
-    (void)fixture.eligible("both"); // somebody came: anew
+    (void)fixture.eligible("both");                                               // somebody came, but not for these
+    fixture.members.set("n2", {1, participation::active, 41, {"both", "other"}}); // nothing that placement sees
+    (void)fixture.eligible("both");
+    CHECK(fixture.placement.built->size() == 3);
+    fixture.members.set("n2", {1, participation::active, 41, {"both", "other"}, 2});
+    (void)fixture.eligible("both");
     CHECK(fixture.placement.built->size() == 4);
+}
+
+TEST_CASE("a table that follows the candidates says what a new one would", "[core][roster]")
+{
+    drover::random_stream random{4};
+    roster<drover::ring> members{drover::ring{}};
+    node_table nodes;
+    std::map<std::string, drover::core::roster_record> records;
+    std::vector<std::vector<std::string>> const types{{"a"}, {"b"}, {"a", "b"}, {"a", "b", "c"}};
+    for (int step = 0; step < 400; ++step) {
+        auto const name = "n" + std::to_string(random.below(12));
+        drover::core::roster_record const record{1 + random.below(2), static_cast<participation>(random.below(2)), 0,
+            types[random.below(random.chance(500'000) ? 1 : types.size())], static_cast<std::uint32_t>(random.between(1, 3))};
+        records[name] = record;
+        members.set(name, record);
+        nodes[nodes.intern({name, record.incarnation})].alive = random.chance(900'000);
+        members.changed();
+        for (auto const* const type : {"a", "b", "c"}) {
+            std::vector<drover::candidate> candidates;
+            for (auto const& [each, known] : records)
+                if (known.part == participation::active && nodes[nodes.intern({each, known.incarnation})].alive
+                    && std::find(known.types.begin(), known.types.end(), type) != known.types.end())
+                    candidates.push_back({each, known.weight});
+            auto const fresh = drover::ring{}.build(candidates);
+            for (int i = 0; i < 5; ++i) {
+                auto const key = random.next();
+                auto const placed = members.place(members.intern_type(type), key, nodes);
+                REQUIRE((placed == no_node) == candidates.empty());
+                if (placed != no_node)
+                    REQUIRE(nodes[placed].id.name == candidates[fresh.place(key)].name);
+            }
+        }
+    }
 }
 
 TEST_CASE("members are those that have not left, by name, and of their last life", "[core][roster]")

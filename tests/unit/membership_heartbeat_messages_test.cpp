@@ -1,4 +1,6 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#include "membership_messages_fixture.hpp"
+
 #include <drover/membership/heartbeat_messages.hpp>
 
 #include <drover/base/random.hpp>
@@ -15,6 +17,8 @@ namespace {
 
 using namespace drover::heartbeat_messages;
 using drover::member_state;
+using membership_test::decode;
+using membership_test::message;
 
 constexpr std::size_t room = 100;
 

@@ -1,6 +1,8 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
 
 // One machine, rule by rule: state and input, then state and effects.
+#include "membership_messages_fixture.hpp"
+
 #include <drover/membership/static_members.hpp>
 
 #include <drover/base/random.hpp>
@@ -77,12 +79,12 @@ struct bench {
     bool knows(peer const& who) { return machine.current_view().find(who.id.name) != nullptr; }
 
     /// What was sent to this peer, decoded.
-    std::vector<wire::message> sent_to(peer const& who)
+    std::vector<membership_test::message> sent_to(peer const& who)
     {
-        std::vector<wire::message> messages;
+        std::vector<membership_test::message> messages;
         for (auto const& each : out.sends)
             if (each.to == who.id.name)
-                messages.push_back(wire::decode(each.frame, 4'096).value());
+                messages.push_back(membership_test::decode(each.frame, 4'096).value());
         return messages;
     }
     wire::heartbeat heartbeat_to(peer const& who) { return std::get<wire::heartbeat>(sent_to(who).at(0)); }
@@ -739,7 +741,7 @@ TEST_CASE("rubbish is ignored and counted", "[membership][static_members]")
             for (auto& octet : frame)
                 if (fresh || random.chance(50'000))
                     octet = static_cast<char>(random.next());
-            bool const valid_frame = wire::decode(frame, drover::limits::members_count_max).has_value();
+            bool const valid_frame = membership_test::decode(frame, drover::limits::members_count_max).has_value();
             accepted += valid_frame;
             auto const rejected = node.machine.rejected_count();
             node.out.clear();

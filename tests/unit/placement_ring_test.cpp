@@ -197,6 +197,80 @@ TEST_CASE("among equal points the smallest name comes first, whatever the order"
     CHECK(wrong == 0);
 }
 
+TEST_CASE("an update keeps the order of equal points", "[placement][ring]")
+{
+    // The two names of above, between others, so that their indices shift.
+    std::vector<candidate> const all{{"a"}, {"n1396844", 40}, {"n2"}, {"n48277265", 40}, {"z", 900}};
+    for (std::size_t out = 0; out < all.size(); ++out) {
+        auto fewer = all;
+        fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(out));
+        auto table = ring{}.build(all);
+        ring{}.update(table, all, fewer);
+        CHECK(table == ring{}.build(fewer));
+        ring{}.update(table, fewer, all);
+        CHECK(table == ring{}.build(all));
+
+        auto lighter = all;
+        lighter[out].weight -= lighter[out].weight / 8;
+        ring{}.update(table, all, lighter);
+        CHECK(table == ring{}.build(lighter));
+        ring{}.update(table, lighter, all);
+        CHECK(table == ring{}.build(all));
+    }
+}
+
+TEST_CASE("an update changes the number of buckets with the number of points", "[placement][ring]")
+{
+    // One point each, from 1 to 600 candidates and back: over each power of two, and one in, one out at once.
+    auto const names = names_of(600);
+    auto const all = candidates_of(names);
+    ring const thin{1};
+    std::vector<candidate> before;
+    auto table = thin.build(before);
+    auto const become = [&](std::size_t first, std::size_t last) {
+        std::vector<candidate> const after(
+            all.begin() + static_cast<std::ptrdiff_t>(first), all.begin() + static_cast<std::ptrdiff_t>(last));
+        thin.update(table, before, after);
+        before = after;
+        return table == thin.build(after);
+    };
+    std::size_t wrong = 0;
+    for (std::size_t count = 1; count <= 600; ++count)
+        wrong += !become(0, count);
+    for (std::size_t first = 1; first < 600; ++first)
+        wrong += !become(first, 600);
+    for (std::size_t first = 500; first > 0; --first)
+        wrong += !become(first, first + 100);
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("from a key on, the next accepted point decides", "[placement][ring]")
+{
+    for (std::size_t const count : {1u, 2u, 9u}) {
+        auto const names = names_of(count);
+        auto const candidates = candidates_of(names);
+        auto const table = ring{3}.build(candidates);
+        auto const points = naive_ring{candidates, 3}.points();
+        std::size_t different = 0;
+        for (std::size_t at = 0; at < points.size(); ++at) {
+            for (std::size_t accepted = 0; accepted < count; ++accepted) {
+                auto const found = table.place_where(points[at].first, [=](std::size_t index) { return index == accepted; });
+                different += found != accepted; // all the way round
+            }
+            auto next = (at + 1) % points.size();
+            while (count > 1 && points[next].second == points[at].second)
+                next = (next + 1) % points.size();
+            auto const second = table.place_where(
+                points[at].first, [&](std::size_t index) { return candidates[index].name != points[at].second; });
+            different += candidates[second].name != points[next].second;
+        }
+        auto const last = std::numeric_limits<std::uint64_t>::max();
+        different += table.place_where(last, [](std::size_t) { return true; }) != table.place(last);
+        different += table.place_where(last, [](std::size_t) { return false; }) != table.place(last);
+        CHECK(different == 0);
+    }
+}
+
 TEST_CASE("shares are balanced", "[placement][ring]")
 {
     struct bound {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -343,6 +344,48 @@ TEST_CASE("tables are apart", "[store][map]")
     CHECK(map->find(record_table::owner, "a")->value == "owner");
     CHECK(map->find(record_table::spec, "a")->removed);
     CHECK(map->find(record_table::checkpoint, "a") == nullptr);
+}
+
+TEST_CASE("the records of one key are forgotten in any order, and written again", "[store][map]")
+{
+    std::vector<record_table> order{record_table::spec, record_table::owner, record_table::checkpoint, record_table::roster};
+    do {
+        auto map = opened({"n1", 1});
+        std::set<record_table> held;
+        auto const check = [&] {
+            REQUIRE(map->size() == held.size());
+            for (auto const table : order) {
+                auto const* const found = map->find(table, "a");
+                REQUIRE((found != nullptr) == held.contains(table));
+                if (found != nullptr)
+                    CHECK(found->value == "value " + std::to_string(static_cast<int>(table)));
+            }
+            std::size_t listed = 0;
+            map->for_each_after(map->self(), 0, [&](causal_map::entry const& each) { listed += *each.key == "a" ? 1 : 0; });
+            CHECK(listed == held.size());
+        };
+        auto const write = [&](record_table table) {
+            map->write_local(table, "a", {}, false, "value " + std::to_string(static_cast<int>(table)));
+            held.insert(table);
+            check();
+        };
+        for (auto const table : {record_table::spec, record_table::owner, record_table::checkpoint, record_table::roster})
+            write(table);
+        for (auto const table : order) {
+            map->write_local(table, "a", {}, true, {});
+            map->forget_removal();
+            held.erase(table);
+            check();
+            if (table == record_table::owner) { // while others are left, and perhaps none
+                write(table);
+                map->write_local(table, "a", {}, true, {});
+                map->forget_removal();
+                held.erase(table);
+                check();
+            }
+        }
+        CHECK(map->size() == 0);
+    } while (std::next_permutation(order.begin(), order.end()));
 }
 
 TEST_CASE("an origin is the node that was learned", "[store][map]")

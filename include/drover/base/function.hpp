@@ -28,10 +28,10 @@ public:
         using target = std::decay_t<F>;
         if constexpr (fits<target>) {
             ::new (static_cast<void*>(storage_)) target(std::forward<F>(callable));
-            operations_ = &inline_operations<target>;
+            operations_ = &kept_inline<target>::table;
         } else {
             ::new (static_cast<void*>(storage_)) target*(new target(std::forward<F>(callable)));
-            operations_ = &heap_operations<target>;
+            operations_ = &kept_on_heap<target>::table;
         }
     }
 
@@ -66,21 +66,27 @@ private:
     static constexpr bool fits = sizeof(F) <= InlineSize && alignof(F) <= alignof(std::max_align_t)
         && std::is_nothrow_move_constructible_v<F>;
 
+    // Functions, not lambdas: in such an initialiser g++ 12 makes another lambda in every translation unit.
     template <class F>
-    static constexpr operations inline_operations{
-        [](void* self, Args&&... args) -> R { return (*static_cast<F*>(self))(std::forward<Args>(args)...); },
-        [](void* from, void* to) noexcept {
+    struct kept_inline {
+        static R call(void* self, Args&&... args) { return (*static_cast<F*>(self))(std::forward<Args>(args)...); }
+        static void relocate(void* from, void* to) noexcept
+        {
             ::new (to) F(std::move(*static_cast<F*>(from)));
             static_cast<F*>(from)->~F();
-        },
-        [](void* self) noexcept { static_cast<F*>(self)->~F(); },
+        }
+        static void destroy(void* self) noexcept { static_cast<F*>(self)->~F(); }
+
+        static constexpr operations table{call, relocate, destroy};
     };
 
     template <class F>
-    static constexpr operations heap_operations{
-        [](void* self, Args&&... args) -> R { return (**static_cast<F**>(self))(std::forward<Args>(args)...); },
-        [](void* from, void* to) noexcept { ::new (to) F*(*static_cast<F**>(from)); },
-        [](void* self) noexcept { delete *static_cast<F**>(self); },
+    struct kept_on_heap {
+        static R call(void* self, Args&&... args) { return (**static_cast<F**>(self))(std::forward<Args>(args)...); }
+        static void relocate(void* from, void* to) noexcept { ::new (to) F*(*static_cast<F**>(from)); }
+        static void destroy(void* self) noexcept { delete *static_cast<F**>(self); }
+
+        static constexpr operations table{call, relocate, destroy};
     };
 
     void take(unique_function& other) noexcept

@@ -22,5 +22,6 @@ inline constexpr std::size_t handshake_size_max = 4 * 1024;
 inline constexpr std::size_t frame_size_max = 16 * 1024 * 1024;
 inline constexpr std::size_t members_count_max = 4'096;
 inline constexpr std::size_t types_count_max = 1'024;
+inline constexpr std::uint32_t node_weight_max = 1'000;
 
 } // namespace drover::limits

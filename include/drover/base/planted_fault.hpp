@@ -3,14 +3,10 @@
 
 #include <cstdint>
 
-#ifndef DROVER_PLANTED_FAULT
-#define DROVER_PLANTED_FAULT 0
-#endif
-
 namespace drover {
 
 /// Defects that our own tests plant into the library, one at a time and by compiling it with `DROVER_PLANTED_FAULT`, to show
-/// that the simulation notices. 0, which is what everybody else compiles with, plants none and costs nothing.
+/// that the simulation notices. `none`, which is what everybody else compiles with, plants none and costs nothing.
 enum class planted_fault : std::uint8_t {
     none = 0,
     generation_kept = 1,        ///< a successor has the generation of the instance before it
@@ -21,6 +17,12 @@ enum class planted_fault : std::uint8_t {
     stop_not_awaited = 6,       ///< a child is handed over without the state of the instance that stops
 };
 
-[[nodiscard]] constexpr bool planted(planted_fault which) { return static_cast<int>(which) == DROVER_PLANTED_FAULT; }
+#ifdef DROVER_PLANTED_FAULT
+inline constexpr planted_fault fault_planted{DROVER_PLANTED_FAULT};
+#else
+inline constexpr planted_fault fault_planted = planted_fault::none;
+#endif
+
+[[nodiscard]] constexpr bool planted(planted_fault which) { return which == fault_planted; }
 
 } // namespace drover

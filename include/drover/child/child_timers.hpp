@@ -6,10 +6,10 @@
 #include <drover/child/context.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -26,14 +26,14 @@ public:
     std::uint64_t set(std::shared_ptr<child_link> const& link, time_point at, unique_function<void()> turn)
     {
         auto const number = ++last_;
-        turns_.emplace(number, std::move(turn));
+        turns_.push_back({number, std::move(turn)});
         push({at, number, link});
         return number;
     }
 
     void set_deadline(std::shared_ptr<child_link> const& link, time_point at) { push({at, 0, link}); }
 
-    void cancel(std::uint64_t number) { turns_.erase(number); }
+    void cancel(std::uint64_t number) { (void)take_turn(number); }
 
     [[nodiscard]] time_point deadline() const { return entries_.empty() ? never : entries_.front().at; }
 
@@ -45,13 +45,8 @@ public:
             auto const next = std::move(entries_.back());
             entries_.pop_back();
             auto link = next.link.lock();
-            auto const found = turns_.find(next.number);
-            auto const cancelled = next.number != 0 && found == turns_.end();
-            unique_function<void()> turn;
-            if (found != turns_.end()) {
-                turn = std::move(found->second);
-                turns_.erase(found);
-            }
+            auto turn = take_turn(next.number);
+            auto const cancelled = next.number != 0 && !turn;
             if (link && link->host != nullptr && !cancelled)
                 return due{std::move(link), std::move(turn)};
         }
@@ -65,6 +60,26 @@ private:
         std::weak_ptr<child_link> link;
     };
 
+    struct numbered_turn {
+        std::uint64_t number;
+        unique_function<void()> turn; ///< empty once it was taken
+    };
+
+    /// The turn of this number, which is no longer here; empty when there is none.
+    unique_function<void()> take_turn(std::uint64_t number)
+    {
+        auto const found = std::lower_bound(turns_.begin(), turns_.end(), number,
+            [](numbered_turn const& each, std::uint64_t wanted) { return each.number < wanted; });
+        if (found == turns_.end() || found->number != number || !found->turn)
+            return nullptr;
+        auto turn = std::exchange(found->turn, nullptr);
+        if (++taken_count_ > turns_.size() / 2) {
+            std::erase_if(turns_, [](numbered_turn const& each) { return !each.turn; });
+            taken_count_ = 0;
+        }
+        return turn;
+    }
+
     static bool later(entry const& left, entry const& right)
     {
         return left.at != right.at ? left.at > right.at : left.number > right.number;
@@ -76,8 +91,9 @@ private:
         std::push_heap(entries_.begin(), entries_.end(), later);
     }
 
-    std::vector<entry> entries_;                                       // a heap
-    std::unordered_map<std::uint64_t, unique_function<void()>> turns_; // looked up, never iterated
+    std::vector<entry> entries_;       // a heap
+    std::vector<numbered_turn> turns_; // by number; at most half of them are empty
+    std::size_t taken_count_ = 0;
     std::uint64_t last_ = 0;
 };
 

@@ -149,9 +149,10 @@ private:
         for (int octet = 0; octet < 256; ++octet)
             all.push_back(static_cast<char>(octet));
         std::vector<bytes> const keys{bytes{}, bytes(1, '\0'), bytes(2, '\0'), all.substr(1, limits::child_id_size_max),
-            bytes(limits::child_id_size_max, '\xff'), "key", bytes{"key"} + bytes(1, '\0')};
+            bytes(limits::child_id_size_max, '\xff'), bytes(limits::child_id_size_max - 1, '\xff') + "e", "key",
+            bytes{"key"} + bytes(1, '\0')};
         std::vector<bytes> const values{bytes{}, bytes(3, '\0'), all, bytes(limits::record_size_max, '\x80'), "value",
-            bytes{"value"} + bytes(1, '\0') + "more", "\n|,;"};
+            bytes{"value"} + bytes(1, '\0') + "more", "\n|,;", "last"};
         for (std::size_t i = 0; i < keys.size(); ++i)
             (void)store->put(record_table::checkpoint, keys[i], low, values[i]);
         for (std::size_t i = 0; i < keys.size(); ++i)

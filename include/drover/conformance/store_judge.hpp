@@ -51,6 +51,7 @@ public:
     {
         auto& here = at(index);
         settle_removals(here);
+        judge_forgotten(here);
         judge_holders(here);
         judge_synchronised(here);
         if (std::exchange(here.told, false))
@@ -93,9 +94,6 @@ public:
     void at_end()
     {
         run_.check(store_law::agree, level(), "replicas that heard one another for long show different records");
-        for (auto const& each : replicas_)
-            for (std::size_t slot = 0; each->alive && slot < run_.slots.size(); ++slot)
-                judge_winner(*each, slot);
         run_.check(store_law::all_held, all_known(),
             "in the end, some replica does not say that all hold its writes, or that it is level with all, or has seen all");
         for (auto const& each : waiting_) {
@@ -130,6 +128,20 @@ private:
             if (std::all_of(counting_.begin(), counting_.end(),
                     [&](std::size_t each) { return at(each).history.holds(slot, sight, run_.log); }))
                 run_.log.settle(slot, *sight.rank);
+        }
+    }
+
+    // What is forgotten was removed, and every other member has seen that it was.
+    void judge_forgotten(Replica& here)
+    {
+        for (auto const& [slot, rank] : std::exchange(here.forgotten, {})) {
+            auto all = true;
+            for (auto const each : counting_)
+                all &= each == here.index() || at(each).history.is_removed(slot, rank, run_.log);
+            run_.check(store_law::remembered, all, here.id.name,
+                " shows nothing of a record or a removal that was there, and some "
+                "member has not seen that it was removed");
+            run_.log.settle(slot, rank);
         }
     }
 
@@ -252,23 +264,6 @@ private:
         return here.store().level_with(there.id) && here.store().synchronised(there.id)
             && (there.store().version() == 0 || here.store().has_seen(there.id, there.store().version()))
             && here.store().acknowledges(there.store().context(), here.store().version());
-    }
-
-    // What any of the living showed has to be here, or something that wins over it.
-    void judge_winner(Replica const& here, std::size_t slot)
-    {
-        auto const& sight = here.sights()[slot];
-        for (auto const& each : replicas_) {
-            if (!each->alive)
-                continue;
-            for (auto const write : each->history.shown(slot))
-                run_.check(store_law::winner,
-                    sight.write ? !run_.log.beats(write, *sight.write) : run_.log.largest_removal(slot) >= run_.log[write].rank,
-                    here.id.name, " shows less than what ", each->id.name, " showed");
-            for (auto const& rank : each->history.removals(slot))
-                run_.check(store_law::winner, !sight.write || run_.log[*sight.write].rank >= rank, here.id.name,
-                    " shows what a removal of larger rank removed");
-        }
     }
 
     store_run& run_;

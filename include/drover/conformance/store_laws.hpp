@@ -22,7 +22,7 @@ inline constexpr std::string_view frames = "frames fit the transport";
 inline constexpr std::string_view batches = "writes wait for the flush, and go as one batch";
 inline constexpr std::string_view changes = "changes are those of other nodes, all of them";
 inline constexpr std::string_view made_up = "nothing is shown that nobody wrote";
-inline constexpr std::string_view no_return = "what was outranked does not return";
+inline constexpr std::string_view winner = "the greater rank wins, and who saw wins over who was seen";
 inline constexpr std::string_view remembered = "a removal is remembered until every member has seen it";
 
 // Time.
@@ -42,7 +42,6 @@ inline constexpr std::string_view synchronised = "synchronised never says more t
 
 // In the end.
 inline constexpr std::string_view agree = "replicas agree";
-inline constexpr std::string_view winner = "the greatest rank wins, and who saw wins over who was seen";
 inline constexpr std::string_view all_held = "in the end all is held, known and told";
 inline constexpr std::string_view brought_up = "a message brings its sender up";
 

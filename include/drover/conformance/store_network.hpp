@@ -48,9 +48,9 @@ public:
     using replica = watched_store<store_type>;
     using input = typename replica::input;
 
-    /// Beyond them a store that never rests is stopped.
-    static constexpr std::uint64_t messages_count_max = 100'000;
-    static constexpr std::uint64_t wakeups_count_max = 100'000;
+    /// Beyond so many in one second a store that never rests is stopped.
+    static constexpr std::uint64_t messages_per_second_max = 10'000;
+    static constexpr std::uint64_t wakeups_per_second_max = 10'000;
 
     store_network(store_run& run, Make& make, std::uint64_t seed)
         : run_{run}, make_{make}, random_{seed}, judge_{run, replicas_, counting_}
@@ -162,7 +162,7 @@ public:
 
     void write(std::size_t index, std::size_t slot, record_rank rank, bool removal = false)
     {
-        if (stopped_)
+        if (stopped())
             return;
         at(index).write(slot, rank, removal, removal ? bytes{} : next_value());
         finish(index);
@@ -174,7 +174,7 @@ public:
     template <class Call>
     void turn(std::size_t index, input kind, Call&& call)
     {
-        if (stopped_)
+        if (stopped())
             return;
         at(index).step(kind, call);
         finish(index);
@@ -193,8 +193,13 @@ public:
     void run(duration span)
     {
         auto const end = run_.now + span;
-        for (auto next = next_event(); next <= end && !stopped_; next = next_event()) {
+        for (auto next = next_event(); next <= end && !stopped(); next = next_event()) {
             run_.now = std::max(run_.now, next);
+            if (run_.now >= second_ends_at_) {
+                second_ends_at_ = run_.now + std::chrono::seconds{1};
+                messages_before_ = messages_count_;
+                wakeups_before_ = wakeups_count_;
+            }
             if (!flying_.empty() && flying_.begin()->at <= run_.now)
                 deliver();
             else
@@ -234,9 +239,9 @@ public:
             muted_.insert({a, b});
             unmute(a, b);
         }
-        for (auto const end = run_.now + span; run_.now < end && !stopped_ && !judge_.in_order();)
+        for (auto const end = run_.now + span; run_.now < end && !stopped() && !judge_.in_order();)
             run(std::chrono::milliseconds{50});
-        if (!stopped_)
+        if (!stopped())
             judge_.at_end();
     }
 
@@ -257,7 +262,8 @@ public:
     /// Notes every frame that is sent from now on.
     void record(std::vector<bytes>* frames) { recorded_ = frames; }
 
-    [[nodiscard]] bool stopped() const { return stopped_; }
+    /// There is no point in going on.
+    [[nodiscard]] bool stopped() const { return stopped_ || run_.broken; }
 
 private:
     struct flight {
@@ -310,7 +316,7 @@ private:
                 " was woken at its deadline, and still wants to be woken then");
             if (!moved)
                 stopped_ = true;
-            else if (++wakeups_count_ > wakeups_count_max)
+            else if (++wakeups_count_ - wakeups_before_ > wakeups_per_second_max)
                 stop("wakes up without end");
         }
     }
@@ -326,7 +332,7 @@ private:
         auto const known = at(from).up.find(message.to);
         if (known == at(from).up.end() || message.frame == nullptr || message.frame->size() > store_frame_size_max)
             return; // the transport says no
-        if (++messages_count_ > messages_count_max)
+        if (++messages_count_ - messages_before_ > messages_per_second_max)
             return stop("sends without end");
         if (recorded_ != nullptr)
             recorded_->push_back(*message.frame);
@@ -368,6 +374,9 @@ private:
     std::uint64_t sent_ = 0;
     std::uint64_t messages_count_ = 0;
     std::uint64_t wakeups_count_ = 0;
+    time_point second_ends_at_{};
+    std::uint64_t messages_before_ = 0; // the second that runs
+    std::uint64_t wakeups_before_ = 0;
     bool stopped_ = false;
     store_judge<replica> judge_;
 };

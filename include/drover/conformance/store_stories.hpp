@@ -27,6 +27,8 @@ class store_stories {
     using input = typename network::input;
 
     static constexpr duration settle_span = std::chrono::seconds{60};
+    /// After so many that were broken, what is wrong is known.
+    static constexpr unsigned stories_broken_max = 4;
     static constexpr std::uint64_t quiet_per_second_max = 20;
     static constexpr store_weather bad_weather{150'000, 150'000, std::chrono::milliseconds{200}};
 
@@ -42,6 +44,7 @@ public:
             play("rubbish", seed, [&](store_run& run) { rubbish(run, seed); });
         }
         play("batch", options_.seed, [&](store_run& run) { batch(run); });
+        play("silence", options_.seed, [&](store_run& run) { silence(run); });
         play("stranger", options_.seed, [&](store_run& run) { stranger(run); });
         play("loser", options_.seed, [&](store_run& run) { loser(run); });
         play("observers", options_.seed, [&](store_run& run) { observers(run); });
@@ -56,11 +59,11 @@ public:
 
     void skip_all(std::string_view why)
     {
-        for (auto const law : {store_law::sends, store_law::frames, store_law::made_up, store_law::no_return,
-                 store_law::remembered, store_law::early, store_law::deadline, store_law::quiet, store_law::held,
-                 store_law::stood, store_law::told, store_law::has_seen, store_law::acknowledges, store_law::covers,
-                 store_law::level, store_law::synchronised, store_law::agree, store_law::winner, store_law::all_held,
-                 store_law::brought_up, store_law::rubbish, store_law::survives, store_law::repeatable, store_law::durable})
+        for (auto const law : {store_law::sends, store_law::frames, store_law::made_up, store_law::winner, store_law::remembered,
+                 store_law::early, store_law::deadline, store_law::quiet, store_law::held, store_law::stood, store_law::told,
+                 store_law::has_seen, store_law::acknowledges, store_law::covers, store_law::level, store_law::synchronised,
+                 store_law::agree, store_law::all_held, store_law::brought_up, store_law::rubbish, store_law::survives,
+                 store_law::repeatable, store_law::durable})
             found_.skip(law, why);
     }
 
@@ -74,12 +77,15 @@ private:
     template <class Story>
     void play(std::string_view name, std::uint64_t seed, Story&& story)
     {
+        if (stories_broken_ >= stories_broken_max)
+            return;
         store_run run{found_, std::string{name} + ", seed " + std::to_string(seed), slots()};
         found_.law(store_law::survives, [&] {
             story(run);
             found_.law(store_law::survives);
             found_.check(true);
         });
+        stories_broken_ += run.broken ? 1U : 0U;
     }
 
     /// Names are never used twice, so that what is durable is that of one network.
@@ -282,6 +288,19 @@ private:
         end(net);
     }
 
+    /// What is written is lost on the way, and nothing else happens: only the deadline can bring it back.
+    void silence(store_run& run)
+    {
+        network net{run, make_, options_.seed};
+        auto const all = populate(net, 3);
+        net.run(std::chrono::seconds{5});
+        net.set_weather({.loss = 1'000'000});
+        net.write(all[0], 0, {1, 0});
+        net.write(all[1], 1, {1, 0});
+        net.run(std::chrono::milliseconds{50});
+        end(net);
+    }
+
     /// Only one side has been told of the other.
     void stranger(store_run& run)
     {
@@ -295,9 +314,9 @@ private:
         net.run(settle_span);
         if (net.stopped())
             return;
-        run.check(store_law::brought_up,
-            net.at(one).sights() == net.at(other).sights() && net.at(one).sights()[0].write && net.at(one).sights()[1].write,
-            "one of two was told of the other, and after long they still show different records");
+        auto const shown = [&](std::size_t index, std::size_t slot) { return net.at(index).sights()[slot].write.has_value(); };
+        run.check(store_law::brought_up, shown(one, 0) && shown(one, 1) && shown(other, 0) && shown(other, 1),
+            "one of two was told of the other, and after long they still do not show the same records");
     }
 
     /// What one lacks of another is a write that loses: once it has come, nothing is shown that was not shown before, and yet
@@ -461,6 +480,7 @@ private:
     Make& make_;
     suite_options options_;
     std::uint64_t named_ = 0;
+    unsigned stories_broken_ = 0;
     std::unique_ptr<store_type> victim_;
 };
 

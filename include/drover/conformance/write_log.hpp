@@ -132,12 +132,13 @@ public:
                 shown_[slot].begin(), shown_[slot].end(), [&](std::size_t each) { return log[each].rank >= *sight.rank; });
     }
 
-private:
+    /// A removal of this rank or a larger one was seen here, or by all.
     [[nodiscard]] bool is_removed(std::size_t slot, record_rank rank, write_log const& log) const
     {
         return (!removals_[slot].empty() && *removals_[slot].rbegin() >= rank) || log.settled(slot) >= std::optional{rank};
     }
 
+private:
     std::vector<std::set<std::size_t>> shown_;
     std::vector<std::set<record_rank>> removals_;
 };

@@ -31,6 +31,8 @@ public:
         std::vector<child_entry*> provisional;
         for (; core_.audit_position < end; ++core_.audit_position) {
             auto* const child = order[core_.audit_position];
+            if (core_.owned_here(*child) ? core_.relieving : core_.reviewing)
+                child->review = true;
             if (needs_attention(*child))
                 core_.mark(*child);
             if (core_.regrouped && core_.quorate && child->local && !child->local->claim.right.quorate
@@ -46,15 +48,16 @@ private:
     void finish(time_point now)
     {
         core_.audit_running = false;
+        core_.reviewing = core_.relieving = false;
         if (!std::exchange(core_.audit_timer_set, true))
             core_.timers.set(now + core_.options.audit_interval, audit_timer{});
     }
 
-    [[nodiscard]] bool needs_attention(child_entry const& child)
+    [[nodiscard]] bool needs_attention(child_entry& child)
     {
         if (child.local || core_.owned_here(child) || !child.present)
             return true;
-        return child.wanted_running() && child.owned && core_.placed(child) == core_.own;
+        return child.wanted_running() && child.owned && core_.falls_to_us(child);
     }
 
     State& core_;

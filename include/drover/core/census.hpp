@@ -121,10 +121,11 @@ template <class State>
         text += "; its recorded owner is " + info.node + ", generation " + std::to_string(info.generation);
     if (child->owned && !core.nodes[child->owner].alive)
         text += ", which is not alive in this node's view";
-    auto const placed = core.placed(*child);
-    text += placed == no_node
-        ? "; no member that has its type is alive and staying"
-        : "; placement names " + core.nodes[placed].id.name + " among the members that have type " + info.type;
+    auto const home = core.home(*child);
+    text += home == no_node ? "; no member that has its type is alive and staying"
+                            : "; placement names " + core.nodes[home].id.name + " among the members that have type " + info.type;
+    if (State::by_load && home != no_node)
+        text += ", or, when that carries its share, the next; what was decided stands until the members change";
     if (!core.regrouped)
         text += "; the members have not all answered since the view changed, so nothing is taken over yet";
     if (!info.reason.empty())

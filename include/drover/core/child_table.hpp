@@ -99,18 +99,20 @@ struct local_child {
 
 /// One child, as this node knows it. Every field but `local` follows the store.
 struct child_entry {
-    child_id const* id = nullptr;
+    kept_key const* id = nullptr;
     std::uint64_t key = 0;    ///< for placement
     std::size_t position = 0; ///< in the order of the table
 
-    bool present = false; ///< there is a spec
-    bool terminated = false;
-    bool owned = false;     ///< there is a claim
-    bool dirty = false;     ///< in the queue of the reconciler
-    bool want_sent = false; ///< until the timer says otherwise
+    bool present : 1 = false; ///< there is a spec
+    bool terminated : 1 = false;
+    bool owned : 1 = false; ///< there is a claim
+    bool quorate : 1 = false;
+    bool counted : 1 = false;   ///< as load of its owner
+    bool review : 1 = false;    ///< by load: its place is to be decided anew
+    bool want_sent : 1 = false; ///< until the timer says otherwise
+    bool dirty : 1 = false;     ///< in the queue of the reconciler
     restart_rule restart{};
     owner_status status{};
-    bool quorate = false;
     std::uint32_t type = 0; ///< index of the type's name
     node_index owner = no_node;
     std::uint64_t creation = 0;

@@ -4,6 +4,7 @@
 #include <drover/core/acknowledgements.hpp>
 #include <drover/core/core_state.hpp>
 #include <drover/core/reconciler.hpp>
+#include <drover/core/routing.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -29,7 +30,7 @@ public:
 
     // ---- the node where the command was given ------------------------------------------------------------------------
 
-    void submit(std::uint64_t number, command_kind kind, child_spec spec, time_point now)
+    void submit(std::uint64_t number, command_kind kind, child_spec&& spec, time_point now)
     {
         if (core_.commands.size() >= core_.options.operations_count_max)
             return refuse(number, spec.id, errc::too_many_operations);
@@ -40,12 +41,12 @@ public:
         if (kind == command_kind::start || kind == command_kind::update)
             if (auto sentence = validate(spec); !sentence.empty())
                 return refuse(number, spec.id, errc::invalid_spec, std::move(sentence));
-        command_operation operation;
-        operation.message = {kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creations_before(spec.id),
-            std::move(spec)};
+        auto& operation = core_.commands.try_emplace(core_.commands.end(), number)->second; // numbers ascend
+        auto const creation_known = creations_before(spec.id);
+        operation.message = {kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, {}};
+        operation.message.spec = std::move(spec);
         operation.deadline = now + core_.options.operation_timeout;
-        auto& stored = core_.commands.emplace(number, std::move(operation)).first->second;
-        route(stored, now);
+        route(operation, now);
     }
 
     void on_timer(time_point now)
@@ -80,7 +81,7 @@ public:
         if (code == errc::not_found && operation.message.kind == command_kind::remove && operation.attempts > 1)
             code = errc::success; // the first attempt was carried out, and its answer lost
         if (code != errc::success || reply.holders <= 1)
-            return complete(reply.number, code, operation.ref, reply.reason);
+            return complete(reply.number, code, std::move(operation.ref), reply.reason);
         operation.answered = true;
         operation.answerer = from;
         operation.version = reply.version;
@@ -92,7 +93,7 @@ public:
     {
         auto const found = core_.commands.find(number);
         if (found != core_.commands.end() && found->second.answered)
-            complete(number, errc::success, found->second.ref, {});
+            complete(number, errc::success, std::move(found->second.ref), {});
     }
 
     void fail_all(errc code)
@@ -105,28 +106,8 @@ public:
 
     void on_command(command_message message, time_point now)
     {
-        if (core_.phase < phase::running)
-            return; // the requester asks again
-        if (core_.leaving())
-            return answer(message, refusal(errc::shutting_down));
-        if (message.kind == command_kind::remove)
-            if (auto const* const known = answer_of({message.requester_origin, message.number}))
-                return answer(message, *known);
-        auto const target = target_of(message);
-        if (target == no_node)
-            return answer(message, refusal(nobody_for(message)));
-        if (target != core_.own && message.hops < command_hops_max) {
-            ++message.hops;
-            return core_.send(core_.nodes[target].id.name, encode(message));
-        }
-        ++core_.counters.commands;
-        switch (message.kind) {
-        case command_kind::start: return start(message, now);
-        case command_kind::terminate: return terminate(message, now);
-        case command_kind::restart: return restart(message, now);
-        case command_kind::remove: return remove(message, now);
-        case command_kind::update: return update(message, now);
-        }
+        if (core_.phase >= phase::running) // otherwise the requester asks again
+            carry_out(message, routing<State>{core_}.target_of(message), now);
     }
 
     /// What became of a child is known: all who wait for it are answered.
@@ -185,6 +166,7 @@ private:
         auto const found = core_.commands.find(number);
         if (found == core_.commands.end())
             return;
+        core_.aim(found->second, no_node);
         core_.commands.erase(found);
         if (code != errc::success && code != errc::not_acknowledged)
             return refuse(number, std::move(ref.id), code, std::move(reason), std::move(ref.node), ref.generation);
@@ -224,11 +206,12 @@ private:
         if (undone(operation))
             return complete(operation.message.number, errc::timed_out, operation.ref, {});
         ++operation.attempts;
-        operation.target = target_of(operation.message);
+        core_.aim(operation, no_node);
+        core_.aim(operation, routing<State>{core_}.target_of(operation.message));
         look_again(operation, std::min(operation.deadline, now + core_.options.retry_interval));
         if (operation.target == core_.own || operation.target == no_node) {
-            auto message = operation.message;
-            return on_command(std::move(message), now); // may complete it: `operation` is not touched after this
+            auto message = operation.message;                 // to be given again, should it come to nothing
+            return carry_out(message, operation.target, now); // may complete it: `operation` is not touched after this
         }
         core_.send(core_.nodes[operation.target].id.name, encode(operation.message));
     }
@@ -252,34 +235,6 @@ private:
         return (child == nullptr || !child->present) && creation_of(operation.message.spec.id) > operation.message.creation_known;
     }
 
-    // A start goes where placement says; the others to whoever owns the child, or would.
-    [[nodiscard]] node_index target_of(command_message const& message)
-    {
-        auto const* const child = core_.children.find(message.spec.id);
-        if (message.kind == command_kind::start) {
-            if (child != nullptr && child->present)
-                return core_.own; // answered here: it is known already
-            auto const type = core_.roster.intern_type(message.spec.type);
-            return core_.roster.place(type, core_.children.key_of(message.spec.id), core_.nodes);
-        }
-        if (child == nullptr || !child->present)
-            return core_.own;
-        auto const ended = child->owned && child->status == owner_status::ended;
-        if (child->owned && core_.nodes[child->owner].alive && !(message.kind == command_kind::restart && ended))
-            return child->owner;
-        auto const placed = core_.placed(*child);
-        if (placed != no_node)
-            return placed;
-        return message.kind == command_kind::restart ? no_node : core_.own;
-    }
-
-    [[nodiscard]] errc nobody_for(command_message const& message)
-    {
-        if (message.kind != command_kind::start || core_.roster.knows_type(core_.roster.intern_type(message.spec.type)))
-            return errc::no_eligible_node;
-        return errc::unknown_type;
-    }
-
     [[nodiscard]] bool two_suffice(command_operation const& operation) const
     {
         return operation.holders <= 2 && operation.answerer != core_.self
@@ -289,12 +244,36 @@ private:
     void complete_if_two_suffice(command_operation& operation)
     {
         if (two_suffice(operation))
-            complete(operation.message.number, errc::success, operation.ref, {});
+            complete(operation.message.number, errc::success, std::move(operation.ref), {});
     }
 
     // ---- executor ----------------------------------------------------------------------------------------------------
 
     using reconciler_type = reconciler<State, commands>;
+
+    // Here, or where `target` says, which is who should. Pre: we run, or leave.
+    void carry_out(command_message& message, node_index target, time_point now)
+    {
+        if (core_.leaving())
+            return answer(message, refusal(errc::shutting_down));
+        if (message.kind == command_kind::remove)
+            if (auto const* const known = answer_of({message.requester_origin, message.number}))
+                return answer(message, *known);
+        if (target == no_node)
+            return answer(message, refusal(routing<State>{core_}.nobody_for(message)));
+        if (target != core_.own && message.hops < command_hops_max) {
+            ++message.hops;
+            return core_.send(core_.nodes[target].id.name, encode(message));
+        }
+        ++core_.counters.commands;
+        switch (message.kind) {
+        case command_kind::start: return start(message, now);
+        case command_kind::terminate: return terminate(message, now);
+        case command_kind::restart: return restart(message, now);
+        case command_kind::remove: return remove(message, now);
+        case command_kind::update: return update(message, now);
+        }
+    }
 
     void start(command_message& message, time_point now)
     {
@@ -315,11 +294,14 @@ private:
         auto const before =
             std::max({core_.roster.generations_before(), last_generation(child), (creation_for(message) >> 16) - 1});
         auto const claim = ownership::take(core_.self, before, {}, core_.quorate);
+        spec_record record{
+            creation_for(message), {message.requester_origin, message.number}, false, before, std::move(message.spec)};
+        child.type = core_.roster.intern_type(record.spec.type);
+        child.restart = record.spec.restart;
+        auto encoded = encode(record);
         // The claim first: whoever sees the spec then sees whose it is.
-        child.type = core_.roster.intern_type(message.spec.type);
-        reconciler_type{core_, *this, now}.launch(child, claim, message.spec, start_kind::first);
-        core_.write_spec(
-            child, {creation_for(message), {message.requester_origin, message.number}, false, before, std::move(message.spec)});
+        reconciler_type{core_, *this, now}.launch(child, claim, std::move(record.spec), start_kind::first);
+        core_.write_first_spec(child, record, std::move(encoded));
         wait(child, message);
     }
 

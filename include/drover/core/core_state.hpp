@@ -84,6 +84,9 @@ enum class phase : std::uint8_t { created, joining, running, draining, saying_go
 /// work on it.
 template <class Placement, class StateStore>
 struct core_state {
+    /// Placement looks at what each node carries: one node decides, and its decision stands.
+    static constexpr bool by_load = Placement::capabilities.by_load;
+
     core_state(node_id identity, supervisor_options configuration, Placement placement, StateStore replicated)
         : self{std::move(identity)}, origin{store::origin_of(self)}, options{std::move(configuration)},
           store{std::move(replicated)}, roster{std::move(placement)}, children{hash64(options.name)}
@@ -139,12 +142,32 @@ struct core_state {
     std::size_t audit_position = 0;
     bool audit_running = false;
     bool audit_timer_set = false;
+    bool reviewing = false; ///< by load: this node has become a candidate, so what it should take over is looked for
+    bool relieving = false; ///< by load: who takes part is settled, so what this node carries beyond its bound goes elsewhere
+    std::uint64_t relieved_epoch = 0; ///< of the roster, at the last audit that a timer began
 
     // leaving
     std::uint64_t goodbye_version = 0;
     time_point drain_deadline = never;
 
     [[nodiscard]] bool leaving() const { return phase >= phase::draining; }
+
+    /// This node has asked for a child: it counts as load here, and not where it is.
+    void begin_want(child_entry& child)
+    {
+        child.want_sent = true;
+        nodes.set_counted(child, false);
+        ++nodes[own].coming;
+    }
+
+    void end_want(child_entry& child)
+    {
+        if (!child.want_sent)
+            return;
+        child.want_sent = false;
+        --nodes[own].coming;
+        count(child);
+    }
 
     void mark(child_entry& child)
     {
@@ -168,7 +191,42 @@ struct core_state {
         child.local.reset();
     }
 
-    [[nodiscard]] node_index placed(child_entry const& child) { return roster.place(child.type, child.key, nodes); }
+    /// The node that decides about a child that nobody runs; and runs it, unless placement is by load.
+    [[nodiscard]] node_index home(child_entry const& child) { return roster.place(child.type, child.key, nodes); }
+
+    /// The node that should run a child, as things are now.
+    [[nodiscard]] node_index placed(child_entry const& child)
+    {
+        if constexpr (by_load)
+            return roster.place_by_load(child.type, child.key, nodes, child.counted ? child.owner : no_node);
+        else
+            return home(child);
+    }
+
+    /// It runs on another node, or did until that died, and this node should take it over. By load, only the home decides about
+    /// what nobody runs, and what was decided stands, but for a node that has just become a candidate.
+    [[nodiscard]] bool falls_to_us(child_entry& child)
+    {
+        if constexpr (by_load) {
+            if (!nodes[child.owner].alive)
+                return home(child) == own;
+            if (child.review && placed(child) == own)
+                return true;
+            child.review = false;
+            return false;
+        } else {
+            return placed(child) == own;
+        }
+    }
+
+    /// The owner, this node, should give a child to the node that asked for it.
+    [[nodiscard]] bool falls_to(child_entry const& child, node_index wanted_by)
+    {
+        if constexpr (by_load)
+            return wanted_by != own && roster.is_candidate(child.type, wanted_by, nodes);
+        else
+            return wanted_by != own && placed(child) == wanted_by;
+    }
 
     [[nodiscard]] bool owned_here(child_entry const& child) const { return child.owned && child.owner == own; }
 
@@ -211,6 +269,18 @@ struct core_state {
         timers.set(at, timer);
     }
 
+    /// A start is sent to that node, or, with `no_node`, is on its way no more.
+    void aim(command_operation& operation, node_index target)
+    {
+        if (by_load && operation.message.kind == command_kind::start) {
+            if (operation.target != no_node)
+                --nodes[operation.target].coming;
+            if (target != no_node)
+                ++nodes[target].coming;
+        }
+        operation.target = target;
+    }
+
     /// Takes what is due, and sets the timer for the others: in `pause` at the earliest, so that many operations cost little.
     template <class Operation, class Timer>
     [[nodiscard]] std::vector<std::uint64_t> take_due(
@@ -234,13 +304,20 @@ struct core_state {
 
     void send(std::string const& to, bytes frame)
     {
-        effects.push_back(send_effect{to, std::make_shared<bytes const>(std::move(frame))});
+        emit(send_effect{to, std::make_shared<bytes const>(std::move(frame))});
     }
 
     void tell(event_kind kind, std::string_view subject, generation_number generation = 0, std::string_view reason = {})
     {
         if (events_wanted)
-            effects.push_back(event{kind, std::string{subject}, generation, std::string{reason}});
+            emit(event{kind, std::string{subject}, generation, std::string{reason}});
+    }
+
+    /// Appends to what is to be done now. A template, so that the effects cost a compiler only where there is a supervisor.
+    template <class Effect>
+    void emit(Effect&& what)
+    {
+        effects.push_back(std::forward<Effect>(what));
     }
 
     // ---- records -----------------------------------------------------------------------------------------------------
@@ -262,6 +339,16 @@ struct core_state {
             read_spec(child);
     }
 
+    /// Pre: nothing is known of the child, but the type and the restart rule of its entry, and its claim. What is encoded is the
+    /// record, whose spec is not looked at: it has gone where the child is started.
+    void write_first_spec(child_entry& child, spec_record const& record, bytes encoded)
+    {
+        if (store.put(record_table::spec, *child.id, {record.creation, 0}, std::move(encoded)) != 0)
+            take_creation(child, record);
+        else
+            read_spec(child);
+    }
+
     /// Takes what the store says into the entry. Malformed records, which only a broken peer writes, are as none.
     void read_spec(child_entry& child)
     {
@@ -269,16 +356,24 @@ struct core_state {
         child.present = false;
         if (record)
             take_spec(child, *record);
+        else
+            count(child);
     }
 
-    void take_spec(child_entry& child, spec_record const& record)
+    void take_creation(child_entry& child, spec_record const& record)
     {
         child.present = true;
         child.terminated = record.terminated;
         child.creation = record.creation;
         child.request = record.request;
+    }
+
+    void take_spec(child_entry& child, spec_record const& record)
+    {
+        take_creation(child, record);
         child.restart = record.spec.restart;
         child.type = roster.intern_type(record.spec.type);
+        count(child);
     }
 
     void read_owner(child_entry& child)
@@ -299,7 +394,10 @@ struct core_state {
         child.term = record.claim.right.term;
         child.quorate = record.claim.right.quorate;
         child.status = record.status;
+        count(child);
     }
+
+    void count(child_entry& child) { nodes.set_counted(child, child.owned && child.wanted_running()); }
 
     [[nodiscard]] std::optional<spec_record> spec_of(bytes_view id) const
     {
@@ -319,9 +417,11 @@ struct core_state {
         roster_record record;
         record.incarnation = self.incarnation;
         record.part = part;
+        record.weight = options.weight;
         record.types = types;
         record.generations_before = present == nullptr ? 0 : present->generations_before;
         write_roster(std::move(record));
+        reviewing = true;
     }
 
     void write_roster(roster_record record)

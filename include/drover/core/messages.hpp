@@ -9,9 +9,7 @@
 #include <drover/wire/writer.hpp>
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace drover {
@@ -112,14 +110,11 @@ struct store_message {
 
 struct no_scope_message {};
 
-using any_message = std::variant<store_message, regroup_message, regrouped_message, command_message, reply_message, held_message,
-    want_message, call_message, answer_message, no_scope_message>;
-
 namespace detail {
 
-[[nodiscard]] inline wire::writer begin(message_kind kind)
+[[nodiscard]] inline wire::writer begin(message_kind kind, std::size_t expected = 32)
 {
-    wire::writer out;
+    wire::writer out{expected};
     out.u8(static_cast<std::uint8_t>(kind));
     return out;
 }
@@ -142,7 +137,9 @@ namespace detail {
 
 [[nodiscard]] inline bytes encode(command_message const& value)
 {
-    auto out = detail::begin(message_kind::command);
+    auto const& spec = value.spec;
+    auto out = detail::begin(
+        message_kind::command, spec.id.size() + spec.type.size() + spec.arguments.size() + value.requester.size() + 64);
     out.u8(static_cast<std::uint8_t>(value.kind)).number(value.number).string(value.requester).fixed64(value.requester_origin);
     out.fixed32(static_cast<std::uint32_t>(value.level)).u8(value.hops).number(value.creation_known);
     if (value.kind == command_kind::start || value.kind == command_kind::update)
@@ -174,12 +171,17 @@ namespace detail {
 
 [[nodiscard]] inline bytes encode(call_message const& value)
 {
-    return detail::begin(message_kind::call).number(value.number).boolean(value.cast).string(value.id).raw(value.payload).take();
+    return detail::begin(message_kind::call, value.id.size() + value.payload.size() + 16)
+        .number(value.number)
+        .boolean(value.cast)
+        .string(value.id)
+        .raw(value.payload)
+        .take();
 }
 
 [[nodiscard]] inline bytes encode(answer_message const& value)
 {
-    return detail::begin(message_kind::answer)
+    return detail::begin(message_kind::answer, value.payload.size() + 16)
         .number(value.number)
         .u8(static_cast<std::uint8_t>(value.code))
         .raw(value.payload)
@@ -195,7 +197,7 @@ namespace detail {
 
 namespace detail {
 
-[[nodiscard]] inline any_message decode_regroup(wire::reader& in)
+[[nodiscard]] inline regroup_message decode_regroup(wire::reader& in)
 {
     regroup_message value;
     value.number = in.number();
@@ -205,7 +207,7 @@ namespace detail {
     return value;
 }
 
-[[nodiscard]] inline any_message decode_command(wire::reader& in)
+[[nodiscard]] inline command_message decode_command(wire::reader& in)
 {
     command_message value;
     value.kind = static_cast<command_kind>(in.number(static_cast<std::uint64_t>(command_kind::update)));
@@ -222,7 +224,7 @@ namespace detail {
     return value;
 }
 
-[[nodiscard]] inline any_message decode_reply(wire::reader& in)
+[[nodiscard]] inline reply_message decode_reply(wire::reader& in)
 {
     reply_message value;
     value.number = in.number();
@@ -235,50 +237,64 @@ namespace detail {
     return value;
 }
 
+[[nodiscard]] inline want_message decode_want(wire::reader& in)
+{
+    auto const generation = in.number();
+    return {generation, child_id{in.string(limits::child_id_size_max)}};
+}
+
+[[nodiscard]] inline call_message decode_call(wire::reader& in)
+{
+    call_message value;
+    value.number = in.number();
+    value.cast = in.boolean();
+    value.id = in.string(limits::child_id_size_max);
+    value.payload = in.remainder();
+    return value;
+}
+
+[[nodiscard]] inline answer_message decode_answer(wire::reader& in)
+{
+    answer_message value;
+    value.number = in.number();
+    value.code = static_cast<errc>(in.u8());
+    value.payload = in.remainder();
+    return value;
+}
+
+[[nodiscard]] inline regrouped_message decode_regrouped(wire::reader& in)
+{
+    auto const number = in.number();
+    return {number, bytes{in.remainder()}};
+}
+
 } // namespace detail
 
-/// Decodes what a peer sent; none when it is malformed or of a kind that this version does not know.
-[[nodiscard]] inline std::optional<any_message> decode_message(bytes_view frame)
+/// Decodes what a peer sent, and calls `visit` with the message, once. False, and no call, when it is malformed or of a kind
+/// that this version does not know.
+template <class Visit>
+[[nodiscard]] bool visit_message(bytes_view frame, Visit&& visit)
 {
     wire::reader in{frame};
-    any_message result;
+    auto const give = [&](auto message) {
+        if (!in.complete())
+            return false;
+        visit(message);
+        return true;
+    };
     switch (static_cast<message_kind>(in.u8())) {
-    case message_kind::store: result = store_message{in.remainder()}; break;
-    case message_kind::regroup: result = detail::decode_regroup(in); break;
-    case message_kind::regrouped: {
-        auto const number = in.number();
-        result = regrouped_message{number, bytes{in.remainder()}};
-        break;
+    case message_kind::store: return give(store_message{in.remainder()});
+    case message_kind::regroup: return give(detail::decode_regroup(in));
+    case message_kind::regrouped: return give(detail::decode_regrouped(in));
+    case message_kind::command: return give(detail::decode_command(in));
+    case message_kind::reply: return give(detail::decode_reply(in));
+    case message_kind::held: return give(held_message{in.number()});
+    case message_kind::want: return give(detail::decode_want(in));
+    case message_kind::call: return give(detail::decode_call(in));
+    case message_kind::answer: return give(detail::decode_answer(in));
+    case message_kind::no_scope: return give(no_scope_message{});
     }
-    case message_kind::command: result = detail::decode_command(in); break;
-    case message_kind::reply: result = detail::decode_reply(in); break;
-    case message_kind::held: result = held_message{in.number()}; break;
-    case message_kind::want: {
-        auto const generation = in.number();
-        result = want_message{generation, child_id{in.string(limits::child_id_size_max)}};
-        break;
-    }
-    case message_kind::call: {
-        call_message value;
-        value.number = in.number();
-        value.cast = in.boolean();
-        value.id = in.string(limits::child_id_size_max);
-        value.payload = in.remainder();
-        result = std::move(value);
-        break;
-    }
-    case message_kind::answer: {
-        answer_message value;
-        value.number = in.number();
-        value.code = static_cast<errc>(in.u8());
-        value.payload = in.remainder();
-        result = std::move(value);
-        break;
-    }
-    case message_kind::no_scope: result = no_scope_message{}; break;
-    default: return std::nullopt;
-    }
-    return in.complete() ? std::optional{std::move(result)} : std::nullopt;
+    return false;
 }
 
 } // namespace drover::core

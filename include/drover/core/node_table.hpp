@@ -4,7 +4,7 @@
 #include <drover/base/identity.hpp>
 #include <drover/core/child_table.hpp>
 
-#include <map>
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -19,6 +19,8 @@ struct node_entry {
     bool alive = false;
     bool recovered = false; ///< dead, and a regroup since then: its children may be claimed
     presence here = presence::unknown;
+    std::uint32_t load = 0;       ///< how many of these should run
+    std::uint32_t coming = 0;     ///< more are on their way to it, by what this node asked
     child_entry* owned = nullptr; ///< the children that it is recorded to own
 };
 
@@ -27,27 +29,40 @@ class node_table {
 public:
     node_index intern(node_id const& id)
     {
-        auto const [at, inserted] = index_.try_emplace(id, static_cast<node_index>(nodes_.size()));
-        if (inserted)
-            nodes_.push_back(node_entry{.id = id});
-        return at->second;
+        auto const at = place_of(id);
+        if (at != sorted_.end() && nodes_[*at].id == id)
+            return *at;
+        auto const made = size();
+        nodes_.push_back(node_entry{.id = id});
+        sorted_.insert(at, made);
+        return made;
     }
 
     [[nodiscard]] node_index find(node_id const& id) const
     {
-        auto const found = index_.find(id);
-        return found == index_.end() ? no_node : found->second;
+        auto const at = place_of(id);
+        return at != sorted_.end() && nodes_[*at].id == id ? *at : no_node;
     }
 
     [[nodiscard]] node_entry& operator[](node_index index) { return nodes_[index]; }
     [[nodiscard]] node_entry const& operator[](node_index index) const { return nodes_[index]; }
     [[nodiscard]] node_index size() const { return static_cast<node_index>(nodes_.size()); }
 
-    /// Moves a child to the list of its owner. O(1).
+    /// A child counts as load of its owner, or not any more. Pre: it counts only while it has an owner. O(1).
+    void set_counted(child_entry& child, bool counted)
+    {
+        if (child.counted == counted)
+            return;
+        child.counted = counted;
+        nodes_[child.owner].load += counted ? 1U : ~0U;
+    }
+
+    /// Moves a child to the list of its owner; it does not count as load until it is said to. O(1).
     void set_owner(child_entry& child, node_index owner)
     {
         if (child.owner == owner)
             return;
+        set_counted(child, false);
         if (child.owner != no_node) {
             if (child.previous_owned != nullptr)
                 child.previous_owned->next_owned = child.next_owned;
@@ -67,8 +82,14 @@ public:
     }
 
 private:
+    [[nodiscard]] std::vector<node_index>::const_iterator place_of(node_id const& id) const
+    {
+        return std::lower_bound(sorted_.begin(), sorted_.end(), id,
+            [this](node_index index, node_id const& wanted) { return nodes_[index].id < wanted; });
+    }
+
     std::vector<node_entry> nodes_;
-    std::map<node_id, node_index> index_;
+    std::vector<node_index> sorted_; // by id
 };
 
 } // namespace drover::core

@@ -8,6 +8,7 @@
 #include <drover/supervision/child_spec.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace drover {
@@ -18,6 +19,8 @@ struct supervisor_options {
     drover::acknowledge acknowledge = drover::acknowledge::majority; ///< for specs and for checkpoints
     restart_intensity intensity{};                                   ///< of each child, unless its spec has one
     conflict_policy conflict = conflict_policy::keep_placed;
+    std::uint32_t weight =
+        1; ///< this node's share of the children, in proportion to the others': twice the weight, twice the children
 
     std::size_t children_count_max = 4'000'000; ///< specs in the scope
     std::size_t operations_count_max = 100'000; ///< commands and calls that wait for an answer on this node
@@ -40,6 +43,8 @@ struct supervisor_options {
     if (options.name.size() > limits::scope_name_size_max)
         return "name has " + std::to_string(options.name.size()) + " octets, more than "
             + std::to_string(limits::scope_name_size_max);
+    if (options.weight < 1 || options.weight > limits::node_weight_max)
+        return "weight is between 1 and " + std::to_string(limits::node_weight_max) + ", not " + std::to_string(options.weight);
     if (options.operation_timeout <= duration::zero())
         return "operation_timeout must be positive";
     if (options.drain_timeout <= duration::zero())

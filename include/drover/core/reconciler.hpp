@@ -125,6 +125,8 @@ public:
         if (stopping && local.cause != stop_cause::hand_over && local.cause != stop_cause::replace)
             return;
         local.cause = cause;
+        if (cause == stop_cause::hand_over)
+            core_.nodes.set_counted(child, false); // it is on its way
         if (stopping)
             return;
         if (local.state == local_state::parked) {
@@ -219,13 +221,17 @@ private:
     {
         if (child.local)
             return stop(child, stop_cause::remove);
+        if (awaits_knowledge())
+            return;
         if (child.owned && (child.owner == core_.own || !core_.nodes[child.owner].alive)) {
             // A claim that was written while its spec was deleted elsewhere.
             remove_records(child);
             return;
         }
-        if (!child.owned && !child.dirty)
+        if (!child.owned && !child.dirty) {
+            core_.end_want(child);
             core_.children.erase(child);
+        }
     }
 
     void settle_unwanted(child_entry& child)
@@ -248,11 +254,31 @@ private:
                 leave(child);
             return;
         }
-        if (local.wanted_by == no_node || local.state == local_state::starting)
+        if (local.state == local_state::starting)
             return;
-        if (core_.placed(child) == local.wanted_by && local.wanted_by != core_.own)
-            return stop(child, stop_cause::hand_over);
+        if (child.review && local.wanted_by == no_node)
+            local.wanted_by = relief(child);
+        child.review = false;
+        if (local.wanted_by != no_node && core_.falls_to(child, local.wanted_by))
+            stop(child, stop_cause::hand_over);
     }
+
+    // By load: who takes this child over, when this node carries more than its bound; `no_node` while it does not.
+    [[nodiscard]] node_index relief(child_entry const& child)
+    {
+        if constexpr (State::by_load) {
+            if (!child.counted || core_.roster.has_room(child.type, core_.nodes, core_.own))
+                return no_node;
+            auto const target = core_.placed(child);
+            return target == core_.own ? no_node : target;
+        } else {
+            return no_node;
+        }
+    }
+
+    // By load, the home of what a dead node owned gives it to others: what the dead node wrote may be known there, and not here
+    // yet.
+    [[nodiscard]] bool awaits_knowledge() const { return State::by_load && !core_.regrouped; }
 
     void leave(child_entry& child)
     {
@@ -263,6 +289,9 @@ private:
     // The record says that it is ours, and nothing runs: it was handed to us.
     void adopt(child_entry& child)
     {
+        core_.end_want(child);
+        if (awaits_knowledge())
+            return;
         if (core_.leaving()) {
             auto const target = core_.placed(child);
             if (target != no_node && target != core_.own)
@@ -295,7 +324,7 @@ private:
             core_.regroup_wanted = core_.regroup_wanted || core_.regrouped; // its owner was gone before we heard of it
             return;
         }
-        if (core_.placed(child) != core_.own)
+        if (!core_.falls_to_us(child))
             return;
         if (owner.alive)
             want(child, owner);
@@ -305,7 +334,7 @@ private:
 
     void want(child_entry& child, node_entry const& owner)
     {
-        child.want_sent = true;
+        core_.begin_want(child);
         core_.send(owner.id.name, encode(want_message{child.generation, *child.id}));
         core_.timers.set(now_ + core_.options.retry_interval, child_timer{*child.id, child_timer::kind::want, 0});
     }
@@ -317,9 +346,12 @@ private:
         if (!record || !spec)
             return;
         ++core_.counters.failovers;
-        auto claim = ownership::take(core_.self, last_generation(child), child.right(), core_.quorate);
+        auto const target = core_.placed(child);
+        auto claim = ownership::take(core_.nodes[target].id, last_generation(child), child.right(), core_.quorate);
         if (core_.events_wanted)
             core_.tell(event_kind::child_claimed, *child.id, claim.generation, "its owner " + owner.id.name + " is dead");
+        if (target != core_.own) // only by load
+            return core_.write_owner(child, {std::move(claim), owner_status::active, {}, record->failure_ages});
         core_.make_local(child).window = supervision::restart_window{record->failure_ages, now_};
         launch(child, std::move(claim), std::move(spec->spec), start_kind::again);
     }
@@ -349,7 +381,7 @@ private:
         auto const& local = *child.local;
         if (!local.claim.right.quorate && acknowledged_stamp(child) != local.forked_from)
             return true; // others went on from what this branch does not have
-        auto const here = core_.placed(child) == core_.own && !core_.leaving();
+        auto const here = core_.home(child) == core_.own && !core_.leaving();
         return ownership::resolve(local.claim, recorded, core_.options.conflict, here, local.asserted)
             == ownership::verdict::yield;
     }
@@ -419,9 +451,10 @@ private:
 
     void hand_over(child_entry& child)
     {
-        auto const target = core_.placed(child);
         if (!core_.owned_here(child) || !child.wanted_running())
             return drop(child, errc::superseded);
+        auto const wanted_by = child.local->wanted_by;
+        auto const target = wanted_by != no_node && core_.falls_to(child, wanted_by) ? wanted_by : core_.placed(child);
         if (target == core_.own || target == no_node)
             return core_.leaving() ? drop(child, errc::shutting_down)
                                    : again(child, ownership::succeed(core_.self, last_claim(child)));

@@ -73,6 +73,13 @@ struct roster_record {
     participation part = participation::active;
     generation_number generations_before = 0; ///< largest generation of a child that this node saw deleted
     std::vector<std::string> types;
+    std::uint32_t weight = 1; ///< its share of the children, in proportion to the others'
+
+    /// Placement sees no difference.
+    [[nodiscard]] bool same_part(roster_record const& other) const
+    {
+        return incarnation == other.incarnation && part == other.part && weight == other.weight && types == other.types;
+    }
 };
 
 namespace detail {
@@ -198,7 +205,7 @@ inline void encode(wire::writer& out, child_spec const& spec)
 {
     wire::writer out;
     out.u8(record_version).number(record.incarnation).u8(static_cast<std::uint8_t>(record.part));
-    out.number(record.generations_before).number(record.types.size());
+    out.number(record.generations_before).number(record.weight).number(record.types.size());
     for (auto const& type : record.types)
         out.string(type);
     return out.take();
@@ -213,6 +220,9 @@ inline void encode(wire::writer& out, child_spec const& spec)
     record.incarnation = in.number();
     record.part = static_cast<participation>(in.number(static_cast<std::uint64_t>(participation::left)));
     record.generations_before = in.number();
+    record.weight = static_cast<std::uint32_t>(in.number(limits::node_weight_max));
+    if (record.weight == 0)
+        return std::nullopt;
     auto const count = in.count(limits::types_count_max);
     for (std::size_t i = 0; i < count; ++i)
         record.types.emplace_back(in.string(limits::type_name_size_max));

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -110,14 +111,15 @@ public:
         auto const index = state_.nodes.find(from);
         if (index == no_node || !state_.nodes[index].alive)
             return;
-        auto message = decode_message(frame);
-        if (!message) {
+        auto const understood = visit_message(frame, [&]<class Message>(Message& content) {
+            note_presence(state_.nodes[index], !std::is_same_v<Message, no_scope_message>);
+            take(from, content, now);
+        });
+        if (!understood) {
             ++state_.counters.messages_rejected;
             state_.tell(event_kind::message_rejected, from.name, 0, "malformed, or of an unknown kind");
             return;
         }
-        note_presence(state_.nodes[index], *message);
-        std::visit([&](auto& content) { take(from, content, now); }, *message);
         advance(now);
     }
 
@@ -228,12 +230,10 @@ public:
         take_store_effects(now);
         if (!state_.holds.empty())
             ordering().on_acknowledged();
-        state_.effects.insert(state_.effects.end(), std::make_move_iterator(state_.effects_after_sends.begin()),
-            std::make_move_iterator(state_.effects_after_sends.end()));
-        state_.effects_after_sends.clear();
+        append_later_effects();
     }
 
-    /// What is to be done, in order; the caller takes it.
+    /// What is to be done, in order; the caller takes it, and may leave an empty vector that has room.
     [[nodiscard]] std::vector<effect>& effects() { return state_.effects; }
 
     [[nodiscard]] time_point deadline() const
@@ -375,14 +375,11 @@ private:
     }
 
     // Whoever talks to this scope takes part in it.
-    void note_presence(node_entry& node, any_message const& content)
+    void note_presence(node_entry& node, bool present)
     {
-        if (std::holds_alternative<no_scope_message>(content)) {
-            node.here = presence::absent;
+        node.here = present ? presence::present : presence::absent;
+        if (!present)
             group().on_absent(node.id.name);
-        } else if (node.here != presence::present) {
-            node.here = presence::present;
-        }
     }
 
     // What was written goes out before the question: who answers has seen it.
@@ -513,7 +510,7 @@ private:
             return working(now).on_unpark(*child, timer.generation);
         if (timer.what == child_timer::kind::settle)
             return working(now).settle_provisional(*child, timer.generation);
-        child->want_sent = false;
+        state_.end_want(*child);
         state_.mark(*child);
     }
 
@@ -525,6 +522,7 @@ private:
     void on_timer(audit_timer const&, time_point)
     {
         state_.audit_timer_set = false;
+        state_.relieving = std::exchange(state_.relieved_epoch, state_.roster.epoch()) == state_.roster.epoch();
         start_audit();
     }
 
@@ -566,9 +564,16 @@ private:
         state_.phase = phase::stopped;
         state_.tell(event_kind::supervisor_stopped, state_.options.name);
         state_.effects_after_sends.push_back(stopped_effect{});
-        state_.effects.insert(state_.effects.end(), std::make_move_iterator(state_.effects_after_sends.begin()),
-            std::make_move_iterator(state_.effects_after_sends.end()));
-        state_.effects_after_sends.clear();
+        append_later_effects();
+    }
+
+    void append_later_effects()
+    {
+        auto& later = state_.effects_after_sends;
+        if (state_.effects.empty())
+            return state_.effects.swap(later);
+        state_.effects.insert(state_.effects.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
+        later.clear();
     }
 
     state_type state_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <drover/child/object.hpp>
+#include <drover/completion.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

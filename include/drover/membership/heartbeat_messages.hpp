@@ -12,10 +12,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
 /// What the members of a `static_members` cluster say to one another.
@@ -80,8 +77,6 @@ struct obituary {
 
     friend bool operator==(obituary const&, obituary const&) = default;
 };
-
-using message = std::variant<members, heartbeat, obituary>;
 
 /// Names one life of one name in 64 bits.
 [[nodiscard]] inline std::uint64_t fingerprint(node_id const& id)
@@ -191,19 +186,26 @@ inline obituary read_obituary(wire::reader& in)
     return out.take();
 }
 
-/// The message in `frame`, or nothing when it is malformed or speaks of more than `members_count_max` members.
-[[nodiscard]] inline std::optional<message> decode(bytes_view frame, std::size_t members_count_max)
+/// Calls `visit` with the message in `frame`, once. False, and no call, when it is malformed or speaks of more than
+/// `members_count_max` members.
+template <class Visit>
+[[nodiscard]] bool visit_message(bytes_view frame, std::size_t members_count_max, Visit&& visit)
 {
     wire::reader in{frame};
+    auto const give = [&](auto const& told) {
+        if (!in.complete())
+            return false;
+        visit(told);
+        return true;
+    };
     if (in.u8() != wire_version)
-        return std::nullopt;
-    std::optional<message> told;
+        return false;
     switch (static_cast<detail::kind>(in.u8())) {
-    case detail::kind::members: told = detail::read_members(in, members_count_max); break;
-    case detail::kind::heartbeat: told = detail::read_heartbeat(in, members_count_max); break;
-    case detail::kind::obituary: told = detail::read_obituary(in); break;
+    case detail::kind::members: return give(detail::read_members(in, members_count_max));
+    case detail::kind::heartbeat: return give(detail::read_heartbeat(in, members_count_max));
+    case detail::kind::obituary: return give(detail::read_obituary(in));
     }
-    return in.complete() ? told : std::nullopt;
+    return false;
 }
 
 } // namespace drover::heartbeat_messages

@@ -21,7 +21,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace drover {
@@ -130,12 +129,12 @@ public:
         if (!counts(sender != nullptr && sender->who.id == from && !table_.is_self(*sender)))
             return;
         // The limit of all nodes, not of this one: a node with less room must not take what others say for rubbish.
-        auto const told = heartbeat_messages::decode(frame, limits::members_count_max);
-        if (!counts(told.has_value()))
-            return;
-        news_ |= table_.hear(*sender, now);
-        std::visit([&](auto const& message) { take(message, from, now, out); }, *told);
-        settle(out);
+        auto const understood = heartbeat_messages::visit_message(frame, limits::members_count_max, [&](auto const& told) {
+            news_ |= table_.hear(*sender, now);
+            take(told, from, now, out);
+        });
+        if (counts(understood))
+            settle(out);
     }
 
     void on_time(time_point now, membership_effects& out)

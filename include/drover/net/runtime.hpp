@@ -6,6 +6,7 @@
 #include <drover/base/identity.hpp>
 #include <drover/base/random.hpp>
 #include <drover/base/time.hpp>
+#include <drover/completion.hpp>
 #include <drover/policy/transport.hpp>
 
 #include <boost/asio/any_io_executor.hpp>

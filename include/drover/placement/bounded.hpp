@@ -86,6 +86,14 @@ public:
         return static_cast<std::uint64_t>((whole + weights_times_hundred_ - 1) / weights_times_hundred_);
     }
 
+    /// The candidate may be given one child more that is not among the loads. Pre: as of `place(key, loads)`.
+    [[nodiscard]] bool has_room(std::size_t index, candidate_loads const& loads) const
+    {
+        expects(index < loads.each.size() && loads.each.size() == weights_.size(),
+            "bounded was asked with the loads of other candidates");
+        return has_room(index, loads.each[index], loads.total);
+    }
+
     friend bool operator==(table_type const&, table_type const&) = default;
 
 private:

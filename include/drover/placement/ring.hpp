@@ -41,7 +41,8 @@ struct ring {
     [[nodiscard]] table_type build(std::span<candidate const> candidates) const;
 
     /// Makes the table that was built from `before` equal to the one built from `after`: see `updatable_placement`. When few
-    /// points come and go this takes some passes over the table that compute nothing, less than a tenth of a build; otherwise it builds.
+    /// points come and go this takes some passes over the table that compute nothing, less than a tenth of a build; otherwise it
+    /// builds.
     void update(table_type& table, std::span<candidate const> before, std::span<candidate const> after) const;
 
     /// The place of a candidate's point `index`: SplitMix64, started at the hash of the name.
@@ -315,9 +316,10 @@ private:
         std::uint32_t moved_by = 0;
         for (std::size_t i = 0; i < points.size(); ++i) {
             moved_by += step;
+            auto const first = bucket_of(points[i].hash) + 1;
             auto const last = i + 1 < points.size() ? bucket_of(points[i + 1].hash) + 1 : buckets_.size();
-            for (auto b = bucket_of(points[i].hash) + 1; b < last; ++b)
-                buckets_[b] += moved_by;
+            for (auto& begin : std::span{buckets_}.subspan(first, last - first))
+                begin += moved_by;
         }
     }
 

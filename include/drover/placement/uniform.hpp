@@ -36,10 +36,14 @@ struct uniform {
     /// Builds: see `updatable_placement`.
     void update(table_type& table, std::span<candidate const> before, std::span<candidate const> after) const;
 
-    /// What the candidate with this hash of its name draws for a key.
+    /// What the candidate with this hash of its name draws for a key: `mix64` of their exclusive or, without its first step. That
+    /// step is linear over exclusive or, so it would only exchange hashes and keys, which are uniform, for others.
     [[nodiscard]] static constexpr std::uint64_t draw(std::uint64_t name_hash, std::uint64_t key)
     {
-        return mix64(name_hash ^ key);
+        auto value = (name_hash ^ key) * 0xbf58476d1ce4e5b9ULL;
+        value ^= value >> 27;
+        value *= 0x94d049bb133111ebULL;
+        return value ^ (value >> 31);
     }
 };
 
@@ -53,8 +57,7 @@ public:
     /// weight, if there are several. Pre: the table was built from a candidate.
     [[nodiscard]] std::size_t place(std::uint64_t key) const
     {
-        auto const best = best_of_all(key, [](std::size_t) { return true; });
-        return owners_[best.at];
+        return owners_[best_of_all([this, key](auto first, auto const& each) { return best_of(first, each, key); }).at];
     }
 
     /// The best candidate that `accepts` (see `ranked_placement`). O(candidates); it asks about those only that would be the best
@@ -62,7 +65,7 @@ public:
     template <class Accepts>
     [[nodiscard]] std::size_t place_where(std::uint64_t key, Accepts&& accepts) const
     {
-        auto const best = best_of_all(key, accepts);
+        auto const best = best_of_all([&](auto first, auto const& each) { return best_accepted_of(first, each, key, accepts); });
         return best.at == nobody ? place(key) : owners_[best.at];
     }
 
@@ -112,14 +115,14 @@ private:
         classes_.back().end = static_cast<std::uint32_t>(hashes_.size());
     }
 
-    template <class Accepts>
-    [[nodiscard]] contender best_of_all(std::uint64_t key, Accepts&& accepts) const
+    template <class BestOfClass>
+    [[nodiscard]] contender best_of_all(BestOfClass best_of_class) const
     {
         expects(!classes_.empty(), "a rendezvous without candidates was asked for a place");
         contender best;
         std::size_t first = 0;
         for (auto const& each : classes_) {
-            auto const challenger = best_of(first, each, key, accepts);
+            contender const challenger = best_of_class(first, each);
             if (challenger.at != nobody && (best.at == nobody || beats(challenger, best)))
                 best = challenger;
             first = each.end;
@@ -127,15 +130,28 @@ private:
         return best;
     }
 
-    /// The largest draw of one class, the first of equal ones.
+    /// The largest draw of one class, the first of equal ones. Free of branches that would depend on the draws: which one wins is
+    /// what a processor cannot foresee.
+    [[nodiscard]] contender best_of(std::size_t first, weight_class const& each, std::uint64_t key) const
+    {
+        auto const* const hashes = hashes_.data();
+        contender best{first, draw(hashes[first], key), each.weight};
+        for (std::size_t at = first + 1, end = each.end; at < end; ++at) {
+            auto const drawn = draw(hashes[at], key);
+            best.at = drawn > best.draw ? at : best.at;
+            best.draw = drawn > best.draw ? drawn : best.draw;
+        }
+        return best;
+    }
+
+    /// The same among those that are accepted, or nobody.
     template <class Accepts>
-    [[nodiscard]] contender best_of(std::size_t first, weight_class const& each, std::uint64_t key, Accepts&& accepts) const
+    [[nodiscard]] contender best_accepted_of(
+        std::size_t first, weight_class const& each, std::uint64_t key, Accepts& accepts) const
     {
         contender best{nobody, 0, each.weight};
         for (std::size_t at = first; at < each.end; ++at) {
             auto const drawn = draw(hashes_[at], key);
-            if (drawn < best.draw) [[likely]]
-                continue;
             if ((drawn > best.draw || best.at == nobody) && accepts(std::size_t{owners_[at]})) {
                 best.at = at;
                 best.draw = drawn;

@@ -35,6 +35,7 @@ struct store_capabilities {
     bool durable = false;      ///< what was acknowledged survives the loss of every process
     bool linearizable = false; ///< writes are conditional and totally ordered: the store can grant ownership
     bool ordered = false;      ///< concurrent writes have one winner on every node
+    bool standalone = false;   ///< the user's word (`standalone<StateStore>`) that what it holds may be lost with its node
 };
 
 /// Who grants ownership of a child.
@@ -56,6 +57,19 @@ template <class Placement, class StateStore>
 inline constexpr authority authority_of = Placement::capabilities.voters ? authority::voters
     : StateStore::capabilities.linearizable                              ? authority::store
                                                                          : authority::none;
+
+/// Opts out of replication, by name: a supervisor takes a StateStore that is not `replicated` only in this wrapper, because
+/// each node then knows its own children only, and they are lost with it.
+template <class StateStore>
+struct standalone : StateStore {
+    using StateStore::StateStore;
+
+    static constexpr store_capabilities capabilities = [] {
+        auto result = store_capabilities{StateStore::capabilities};
+        result.standalone = true;
+        return result;
+    }();
+};
 
 /// What follows for the number of instances.
 template <class Placement, class StateStore>

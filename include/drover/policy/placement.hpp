@@ -1,6 +1,7 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
 #pragma once
 
+#include <drover/base/limits.hpp>
 #include <drover/policy/capabilities.hpp>
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace drover {
 /// A node that may run children.
 struct candidate {
     /// A heavier candidate counts as one of this weight.
-    static constexpr std::uint32_t weight_max = 1'000;
+    static constexpr std::uint32_t weight_max = limits::node_weight_max;
 
     std::string_view name;
     std::uint32_t weight = 1; ///< its share, in proportion to the others'; at least 1
@@ -33,6 +34,21 @@ struct candidate_loads {
     std::uint64_t total = 0;             ///< their sum: kept by the caller, so that a lookup need not add up
 };
 
+// clang-format off
+// The parts of a Placement, each with a sentence of its own for whoever misses it.
+
+/// Says what it promises.
+template <class P>
+concept has_placement_capabilities = requires { { P::capabilities } -> std::convertible_to<placement_capabilities>; };
+
+/// Has tables that are asked.
+template <class P>
+concept has_placement_table = requires(typename P::table_type const& table, std::uint64_t key) {
+        requires std::movable<typename P::table_type> && std::default_initializable<typename P::table_type>;
+        { table.place(key) } -> std::same_as<std::size_t>;
+    };
+// clang-format on
+
 /// Who should run a child: a pure function of the candidates and the child's key. See docs/concepts/placement.md.
 ///
 /// `build` gets the candidates sorted by name, each name once, and gives a table; `place(key)` of that table gives the index
@@ -40,12 +56,9 @@ struct candidate_loads {
 // clang-format off
 template <class P>
 concept placement = std::move_constructible<P> && std::default_initializable<P>
-    && requires(P const& p, std::span<candidate const> candidates, std::uint64_t key) {
-           typename P::table_type;
-           requires std::movable<typename P::table_type> && std::default_initializable<typename P::table_type>;
-           { P::capabilities } -> std::convertible_to<placement_capabilities>;
+    && has_placement_capabilities<P> && has_placement_table<P>
+    && requires(P const& p, std::span<candidate const> candidates) {
            { p.build(candidates) } -> std::same_as<typename P::table_type>;
-           { p.build(candidates).place(key) } -> std::same_as<std::size_t>;
        };
 
 /// A placement whose tables follow a change of the candidates for less than a new table costs.
@@ -70,11 +83,13 @@ concept ranked_placement = placement<P>
        };
 
 /// A placement that looks at loads. `place(key)` is then the child's home: the node that decides where the child goes, the same
-/// in every equal view; `place(key, loads)` is its decision. Pre: `loads` has a figure for each candidate.
+/// in every equal view; `place(key, loads)` is its decision. `has_room(index, loads)`: that candidate may be given one child
+/// more. Pre: `loads` has a figure for each candidate.
 template <class P>
 concept load_placement = placement<P> && P::capabilities.by_load && !P::capabilities.agreed
     && requires(typename P::table_type const& table, std::uint64_t key, candidate_loads const& loads) {
            { table.place(key, loads) } -> std::same_as<std::size_t>;
+           { table.has_room(std::size_t{}, loads) } -> std::same_as<bool>;
        };
 // clang-format on
 

@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace drover {
@@ -62,40 +63,60 @@ struct store_effects {
     bool acknowledgement_changed = false; ///< `held_by` or `covers` may answer differently now
 };
 
+// clang-format off
+// The parts of a StateStore, each with a sentence of its own for whoever misses it.
+
+/// Says what it promises.
+template <class S>
+concept has_store_capabilities = requires { { S::capabilities } -> std::convertible_to<store_capabilities>; };
+
+/// Keeps records.
+template <class S>
+concept keeps_records = requires(S& s, S const& c, node_id const& id, record_table table, bytes_view key, record_rank rank,
+        bytes value) {
+        s.open(id);                                                                   // once, first: who writes here
+        { s.put(table, key, rank, std::move(value)) } -> std::same_as<store_version>; // 0: outranked, nothing written
+        { s.remove(table, key, rank) } -> std::same_as<store_version>; // 0: outranked, or nothing there; nothing written
+        // none: absent or removed; valid until the next call that is not const
+        { c.find(table, key) } -> std::same_as<std::optional<record_view>>;
+        { c.rank_of(table, key) } -> std::same_as<std::optional<record_rank>>; // also of a removal that is still remembered
+        { c.version() } -> std::same_as<store_version>;                        // of the newest local write
+    };
+
+/// Talks to the stores of other members.
+template <class S>
+concept talks_to_peers = requires(S& s, S const& c, node_id const& id, bytes_view frame, time_point now,
+        std::span<node_id const> members) {
+        s.set_members(members);       // all that count: the living and the dead, not those that left
+        s.on_peer_up(id, now);        // can be sent to; is brought level
+        s.on_peer_connected(id, now); // what was sent before may not have gone out
+        s.on_peer_down(id, now);
+        s.on_message(id, frame, now); // from that peer's store; hostile until decoded
+        s.on_time(now);
+        s.flush(now);                 // sends what was written since the last flush, as one batch
+        { c.deadline() } -> std::same_as<time_point>;
+        { s.effects() } -> std::same_as<store_effects&>; // the caller empties it
+    };
+
+/// Says who holds what.
+template <class S>
+concept says_who_holds = requires(S& s, S const& c, node_id const& id, store_version version, bytes_view context,
+        std::size_t count) {
+        { c.held_by(count) } -> std::same_as<store_version>; // every local write up to it is held by `count` members, ourselves too
+        { c.has_seen(id, version) } -> std::same_as<bool>;         // that node's write of this version is known here
+        { c.context() } -> std::same_as<bytes>;                    // what this replica has seen, encoded
+        { s.covers(context, id) } -> std::same_as<bool>;           // has seen all that the peer's context names; asks for it if not
+        { c.acknowledges(context, version) } -> std::same_as<bool>; // that context includes our writes up to this one
+        { c.level_with(id) } -> std::same_as<bool>;   // has seen all that this peer is known to have seen
+        { c.synchronised(id) } -> std::same_as<bool>; // has been brought level with this peer once since it came up
+    };
+// clang-format on
+
 /// What should run, who runs it, what it last saved: a replicated map. See docs/concepts/state_store.md.
 ///
 /// Local writes are visible at once and go out with the next `flush`. Nothing here knows what a record means.
-// clang-format off
 template <class S>
-concept state_store = std::move_constructible<S> && std::default_initializable<S>
-    && requires(S& s, S const& c, node_id const& id, record_table table, bytes_view key, record_rank rank, bytes value,
-        store_version version, bytes_view frame, std::size_t count, time_point now, std::span<node_id const> members) {
-           { S::capabilities } -> std::convertible_to<store_capabilities>;
-           s.open(id);                                                // once, first: who writes here
-           { s.put(table, key, rank, std::move(value)) } -> std::same_as<store_version>; // 0: outranked, nothing written
-           { s.remove(table, key, rank) } -> std::same_as<store_version>;                // 0: outranked, nothing written
-           // none: absent or removed; valid until the next write
-           { c.find(table, key) } -> std::same_as<std::optional<record_view>>;
-           { c.rank_of(table, key) } -> std::same_as<std::optional<record_rank>>; // also of a removal that is still remembered
-           s.set_members(members);                // all that count: the living and the dead, not those that left
-           s.on_peer_up(id, now);                 // can be sent to; is brought level
-           s.on_peer_connected(id, now);          // what was sent before may not have gone out
-           s.on_peer_down(id, now);
-           s.on_message(id, frame, now);          // from that peer's store; hostile until decoded
-           s.on_time(now);
-           s.flush(now);                          // sends what was written since the last flush, as one batch
-           { c.deadline() } -> std::same_as<time_point>;
-           { s.effects() } -> std::same_as<store_effects&>; // the caller empties it
-           { c.version() } -> std::same_as<store_version>;  // of the newest local write
-           // every local write up to it is held by `count` members, this one included
-           { c.held_by(count) } -> std::same_as<store_version>;
-           { c.has_seen(id, version) } -> std::same_as<bool>; // that node's write of this version is known here
-           { c.context() } -> std::same_as<bytes>;          // what this replica has seen, encoded
-           { s.covers(frame, id) } -> std::same_as<bool>;   // has seen all that the peer's context names; asks for it if not
-           { c.acknowledges(frame, version) } -> std::same_as<bool>; // that context includes our writes up to this one
-           { c.level_with(id) } -> std::same_as<bool>;      // has seen all that this peer is known to have seen
-           { c.synchronised(id) } -> std::same_as<bool>;    // has been brought level with this peer once since it came up
-       };
-// clang-format on
+concept state_store = std::move_constructible<S> && std::default_initializable<S> && has_store_capabilities<S> && keeps_records<
+    S> && talks_to_peers<S> && says_who_holds<S>;
 
 } // namespace drover

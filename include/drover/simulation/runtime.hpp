@@ -5,6 +5,7 @@
 #include <drover/base/identity.hpp>
 #include <drover/base/random.hpp>
 #include <drover/base/time.hpp>
+#include <drover/completion.hpp>
 #include <drover/simulation/executor.hpp>
 #include <drover/simulation/kernel.hpp>
 #include <drover/simulation/world.hpp>

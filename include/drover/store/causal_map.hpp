@@ -9,12 +9,11 @@
 #include <drover/policy/state_store.hpp>
 #include <drover/store/causal_context.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <tuple>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -51,7 +50,7 @@ public:
     };
 
     struct entry : write {
-        bytes const* key = nullptr;
+        kept_key const* key = nullptr;
         record_table table{};
         entry* older = nullptr; // of the same origin
         entry* newer = nullptr;
@@ -82,19 +81,18 @@ public:
     [[nodiscard]] entry const* find(record_table table, bytes_view key) const
     {
         auto const* const found = rows_.find(key);
-        return found == nullptr ? nullptr : of_table(found->value, table).get();
+        return found == nullptr ? nullptr : of_table(found->value, table);
     }
 
     /// Writes here. Returns its sequence number, or 0 when the present write outranks it. O(1).
     sequence_number write_local(record_table table, bytes_view key, record_rank rank, bool removed, bytes value)
     {
-        auto* const present = find_mutable(table, key);
+        auto* const present = removed ? find_mutable(table, key) : &get(table, key);
         if (removed && (present == nullptr || present->removed))
             return 0;
-        if (present != nullptr && present->rank > rank)
+        if (present->sequence != 0 && present->rank > rank)
             return 0;
-        auto& target = present != nullptr ? *present : insert(table, key);
-        replace(target, write{self_origin_, ++version_, ++clock_, rank, removed, std::move(value)});
+        replace(*present, write{self_origin_, ++version_, ++clock_, rank, removed, std::move(value)});
         context_.raise(self_origin_, version_);
         return version_;
     }
@@ -107,10 +105,10 @@ public:
             return false;
         if (clock_ < incoming.stamp)
             clock_ = incoming.stamp;
-        auto* const present = find_mutable(table, key);
-        if (present != nullptr && !wins(incoming, *present))
+        auto& present = get(table, key);
+        if (present.sequence != 0 && !wins(incoming, present))
             return false;
-        replace(present != nullptr ? *present : insert(table, key), std::move(incoming));
+        replace(present, std::move(incoming));
         return true;
     }
 
@@ -121,25 +119,28 @@ public:
     bool learn_origin(node_id const& node)
     {
         auto const id = origin_of(node);
-        auto const [found, inserted] = origins_.try_emplace(id, origin_state{node, nullptr});
-        return inserted || found->second.node == node;
+        auto const at = place_of(id);
+        if (at != origins_.end() && at->id == id)
+            return at->node == node;
+        origins_.insert(at, origin_state{id, node, nullptr});
+        return true;
     }
 
     [[nodiscard]] node_id const* origin(origin_id id) const
     {
-        auto const found = origins_.find(id);
-        return found == origins_.end() ? nullptr : &found->second.node;
+        auto const at = place_of(id);
+        return at != origins_.end() && at->id == id ? &at->node : nullptr;
     }
 
     /// The winning writes of `origin` with a number above `after`, oldest first. O(answer).
     template <class Visit>
     void for_each_after(origin_id origin, sequence_number after, Visit&& visit) const
     {
-        auto const found = origins_.find(origin);
-        if (found == origins_.end())
+        auto const found = place_of(origin);
+        if (found == origins_.end() || found->id != origin)
             return;
         entry const* oldest = nullptr;
-        for (entry const* at = found->second.newest; at != nullptr && at->sequence > after; at = at->older)
+        for (entry const* at = found->newest; at != nullptr && at->sequence > after; at = at->older)
             oldest = at;
         for (; oldest != nullptr; oldest = oldest->newer)
             visit(*oldest);
@@ -169,57 +170,89 @@ public:
 
 private:
     struct origin_state {
+        origin_id id;
         node_id node;
         entry* newest;
     };
 
-    using row = std::unique_ptr<entry>; // the records of one key, in no order
-
-    /// Where the record of a table is, or would be.
-    template <class Row>
-    [[nodiscard]] static Row& of_table(Row& first, record_table table)
+    [[nodiscard]] std::vector<origin_state>::const_iterator place_of(origin_id id) const
     {
-        auto* at = &first;
-        while (*at != nullptr && (*at)->table != table)
-            at = &(*at)->sibling;
-        return *at;
+        return std::lower_bound(
+            origins_.begin(), origins_.end(), id, [](origin_state const& known, origin_id wanted) { return known.id < wanted; });
+    }
+
+    /// Pre: the origin has been learned.
+    [[nodiscard]] origin_state& state_of(origin_id id)
+    {
+        return origins_[static_cast<std::size_t>(place_of(id) - origins_.begin())];
+    }
+
+    /// The record of a table among those of one key, or null. The first of them, which is part of the row, may be vacant: its
+    /// sequence is 0 then.
+    template <class Entry>
+    [[nodiscard]] static Entry* of_table(Entry& first, record_table table)
+    {
+        for (auto* at = &first; at != nullptr; at = at->sibling.get())
+            if (at->table == table && at->sequence != 0)
+                return at;
+        return nullptr;
     }
 
     entry* find_mutable(record_table table, bytes_view key) { return const_cast<entry*>(find(table, key)); }
 
-    /// Pre: there is no such record.
-    entry& insert(record_table table, bytes_view key)
+    /// The record, made when there is none: then its sequence is 0, and it is to be written at once.
+    entry& get(record_table table, bytes_view key)
     {
         auto& of_key = *rows_.insert(key).first;
-        auto made = std::make_unique<entry>();
-        made->key = &of_key.key;
-        made->table = table;
-        made->sibling = std::move(of_key.value);
-        of_key.value = std::move(made);
+        auto& first = of_key.value;
+        if (auto* const present = of_table(first, table); present != nullptr)
+            return *present;
+        auto& made = first.sequence == 0 ? first : add_behind(first);
+        made.key = &of_key.key;
+        made.table = table;
         ++size_;
-        return *of_key.value;
+        return made;
+    }
+
+    static entry& add_behind(entry& first)
+    {
+        auto made = std::make_unique<entry>();
+        made->sibling = std::move(first.sibling);
+        first.sibling = std::move(made);
+        return *first.sibling;
     }
 
     /// Pre: there is such a record.
     void erase(key_type const& key)
     {
-        auto* const of_key = rows_.find(key.key);
-        auto& place = of_table(of_key->value, key.table);
-        unlink(*place);
-        auto const gone = std::move(place);
-        place = std::move(gone->sibling);
+        auto& first = rows_.find(key.key)->value;
+        auto* const gone = of_table(first, key.table);
+        unlink(*gone);
         --size_;
-        if (of_key->value == nullptr)
+        if (gone == &first)
+            static_cast<write&>(first) = write{};
+        else
+            erase_behind(first, gone);
+        if (first.sequence == 0 && first.sibling == nullptr)
             rows_.erase(key.key);
+    }
+
+    static void erase_behind(entry& first, entry const* gone)
+    {
+        auto* place = &first.sibling;
+        while (place->get() != gone)
+            place = &(*place)->sibling;
+        auto const last = std::move(*place);
+        *place = std::move(last->sibling);
     }
 
     [[nodiscard]] bool wins(write const& incoming, write const& present) const
     {
-        auto const left = std::tie(incoming.rank, incoming.stamp);
-        auto const right = std::tie(present.rank, present.stamp);
-        if (left != right)
-            return left > right;
-        return origins_.find(incoming.origin)->second.node > origins_.find(present.origin)->second.node;
+        if (incoming.rank != present.rank)
+            return incoming.rank > present.rank;
+        if (incoming.stamp != present.stamp)
+            return incoming.stamp > present.stamp;
+        return place_of(incoming.origin)->node > place_of(present.origin)->node;
     }
 
     void replace(entry& target, write&& next)
@@ -240,13 +273,13 @@ private:
         if (target.newer != nullptr)
             target.newer->older = target.older;
         else
-            origins_.find(target.origin)->second.newest = target.older;
+            state_of(target.origin).newest = target.older;
         target.older = target.newer = nullptr;
     }
 
     void link(entry& target)
     {
-        auto& origin = origins_.find(target.origin)->second;
+        auto& origin = state_of(target.origin);
         expects(origin.newest == nullptr || origin.newest->sequence < target.sequence, "writes of one origin come in order");
         target.older = origin.newest;
         if (origin.newest != nullptr)
@@ -260,8 +293,8 @@ private:
     std::uint64_t clock_ = 0;
     causal_context context_;
     std::size_t size_ = 0;
-    bytes_table<row> rows_;
-    std::unordered_map<origin_id, origin_state> origins_; // looked up, never iterated
+    bytes_table<entry> rows_;           // by key: one record of it, with those of other tables behind
+    std::vector<origin_state> origins_; // sorted by id
     std::deque<removal> removals_;
 };
 

@@ -36,9 +36,9 @@ public:
     /// Failures that happened so long ago, on whatever node.
     restart_window(std::vector<duration> const& ages, time_point now)
     {
-        for (auto const age : ages)
-            failures_.push_back(now - age);
-        std::sort(failures_.begin(), failures_.end());
+        failures_.reserve(ages.size() + 1);
+        for (auto const age : ages) // oldest first, from an honest peer: each belongs at the end
+            failures_.insert(std::upper_bound(failures_.begin(), failures_.end(), now - age), now - age);
     }
 
     /// Counts a failure. True when that is still within the intensity: the child may be restarted.

@@ -4,6 +4,7 @@
 #include <drover/base/bytes.hpp>
 #include <drover/base/identity.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -28,26 +29,13 @@ public:
 
     writer& number(std::uint64_t value)
     {
-        while (value >= 0x80) {
+        for (; value >= 0x80; value >>= 7)
             u8(static_cast<std::uint8_t>(value | 0x80));
-            value >>= 7;
-        }
         return u8(static_cast<std::uint8_t>(value));
     }
 
-    writer& fixed32(std::uint32_t value)
-    {
-        for (int shift = 0; shift < 32; shift += 8)
-            u8(static_cast<std::uint8_t>(value >> shift));
-        return *this;
-    }
-
-    writer& fixed64(std::uint64_t value)
-    {
-        for (int shift = 0; shift < 64; shift += 8)
-            u8(static_cast<std::uint8_t>(value >> shift));
-        return *this;
-    }
+    writer& fixed32(std::uint32_t value) { return fixed<4>(value); }
+    writer& fixed64(std::uint64_t value) { return fixed<8>(value); }
 
     writer& string(bytes_view value)
     {
@@ -69,6 +57,15 @@ public:
     [[nodiscard]] bytes take() { return std::move(out_); }
 
 private:
+    template <std::size_t Size>
+    writer& fixed(std::uint64_t value)
+    {
+        char octets[Size];
+        for (std::size_t i = 0; i < Size; ++i)
+            octets[i] = static_cast<char>(value >> (8 * i));
+        return raw({octets, Size});
+    }
+
     bytes out_;
 };
 
