@@ -14,11 +14,16 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -40,15 +45,15 @@ struct plug {
     std::atomic<std::size_t> waiting = 0; ///< octets that are on their way to this end
 };
 
-/// What the nodes of one process are plugged into. Outlives them; may be used from any thread. Addresses are "hub:" and a
-/// name; to listen at "hub:" alone takes a free one.
+/// What the nodes of one process are plugged into, and the context that they run on. Addresses are "hub:" and a name; to listen
+/// at "hub:" alone takes a free one. May be used from any thread. Outlives its nodes, but for what they left in the context.
 class hub {
 public:
-    explicit hub(boost::asio::io_context& context) : context_{&context} {}
+    hub() = default;
     hub(hub const&) = delete;
     hub& operator=(hub const&) = delete;
 
-    [[nodiscard]] boost::asio::io_context::executor_type get_executor() const { return context_->get_executor(); }
+    [[nodiscard]] boost::asio::io_context& context() { return context_; }
 
     /// Larger than every earlier one: the time of the wall clock, so that it goes on growing after a restart of the process.
     [[nodiscard]] drover::incarnation_number new_incarnation()
@@ -97,11 +102,11 @@ private:
 
     [[nodiscard]] std::shared_ptr<hub_station> station_of(std::string_view name);
 
-    boost::asio::io_context* context_;
     std::mutex mutex_;
     std::map<std::string, std::weak_ptr<hub_station>> stations_; // by address
     drover::incarnation_number last_incarnation_ = 0;
     int last_free_ = 0;
+    boost::asio::io_context context_; // last: a turn that it drops may hold a node, which then leaves
 };
 
 /// Real time, and a strand of the hub's context. Copies are handles of the same.
@@ -112,7 +117,7 @@ public:
     using timer_type = hub_timer;
     using turn = drover::unique_function<void()>;
 
-    hub_runtime(own::hub& where, std::string const& /*node_name*/) : hub_{&where}, strand_{where.get_executor()} {}
+    hub_runtime(own::hub& where, std::string const& /*node_name*/) : hub_{&where}, strand_{where.context().get_executor()} {}
 
     [[nodiscard]] own::hub& hub() const { return *hub_; }
     [[nodiscard]] executor_type get_executor() const { return strand_; }

@@ -24,8 +24,8 @@ struct hub_environment {
         while (!done()) {
             if (std::chrono::steady_clock::now() > end)
                 return false;
-            context.restart();
-            context.run_one_for(std::chrono::milliseconds{10}); // also when there is nothing to run
+            hub.context().restart();
+            hub.context().run_one_for(std::chrono::milliseconds{10}); // also when there is nothing to run
         }
         return true;
     }
@@ -38,8 +38,7 @@ struct hub_environment {
         return "hub:silent";
     }
 
-    boost::asio::io_context context;
-    own::hub hub{context};
+    own::hub hub;
 };
 
 struct job {
@@ -101,6 +100,6 @@ int main()
 {
     hub_environment environment;
     auto const report = drover::conformance::check_transport(environment);
-    std::cout << report << '\n';
+    std::cout << report << std::endl;
     return report.passed() && run_cluster() ? 0 : 1;
 }
