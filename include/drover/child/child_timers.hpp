@@ -16,14 +16,16 @@
 namespace drover::detail {
 
 /// The timers of all children of one supervisor, and the shutdown deadlines of those that stop. O(log timers) each.
-class child_timers {
+/// `Link`: a `child_link`; nothing is due any more for one that is gone or has no host.
+template <class Link>
+class basic_child_timers {
 public:
     struct due {
-        std::shared_ptr<child_link> link;
+        std::shared_ptr<Link> link;
         unique_function<void()> turn; ///< empty: the instance has not stopped by its shutdown deadline
     };
 
-    std::uint64_t set(std::shared_ptr<child_link> const& link, time_point at, unique_function<void()> turn)
+    std::uint64_t set(std::shared_ptr<Link> const& link, time_point at, unique_function<void()> turn)
     {
         auto const number = ++last_;
         turns_.push_back({number, std::move(turn)});
@@ -31,7 +33,7 @@ public:
         return number;
     }
 
-    void set_deadline(std::shared_ptr<child_link> const& link, time_point at) { push({at, 0, link}); }
+    void set_deadline(std::shared_ptr<Link> const& link, time_point at) { push({at, 0, link}); }
 
     void cancel(std::uint64_t number) { (void)take_turn(number); }
 
@@ -57,7 +59,7 @@ private:
     struct entry {
         time_point at;
         std::uint64_t number; ///< in the order in which they were set; 0 for a shutdown deadline
-        std::weak_ptr<child_link> link;
+        std::weak_ptr<Link> link;
     };
 
     struct numbered_turn {
@@ -96,5 +98,7 @@ private:
     std::size_t taken_count_ = 0;
     std::uint64_t last_ = 0;
 };
+
+using child_timers = basic_child_timers<child_link>;
 
 } // namespace drover::detail
