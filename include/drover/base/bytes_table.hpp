@@ -27,7 +27,15 @@ public:
     };
 
     bytes_index() = default;
-    bytes_index(bytes_index&& other) noexcept : slots_{std::move(other.slots_)}, size_{std::exchange(other.size_, 0)} {}
+    bytes_index(bytes_index&& other) noexcept { swap(other); }
+    bytes_index& operator=(bytes_index&&) = delete;
+    ~bytes_index() = default;
+
+    void swap(bytes_index& other) noexcept
+    {
+        slots_.swap(other.slots_);
+        std::swap(size_, other.size_);
+    }
 
     /// Null when there is none.
     [[nodiscard]] node* find(bytes_view key, std::uint64_t hash) const
@@ -122,7 +130,12 @@ public:
 
     bytes_table() = default;
     bytes_table(bytes_table&&) noexcept = default;
-    bytes_table& operator=(bytes_table&&) = delete;
+    bytes_table& operator=(bytes_table&& other) noexcept
+    {
+        auto old = std::move(*this);
+        index_.swap(other.index_);
+        return *this;
+    }
 
     ~bytes_table()
     {
