@@ -1,6 +1,7 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
 #pragma once
 
+#include <drover/base/function_table.hpp>
 #include <drover/base/hash.hpp>
 #include <drover/child/child_timers.hpp>
 #include <drover/child/context.hpp>
@@ -116,12 +117,9 @@ public:
         instances_.destroy_all();
         if (start_done_)
             std::exchange(start_done_, nullptr)(errc::shutting_down);
-        for (auto& [number, done] : std::exchange(commands_, {}))
-            done(make_error_code(errc::shutting_down), child_ref{});
-        for (auto& [number, done] : std::exchange(calls_, {}))
-            done(make_error_code(errc::shutting_down), bytes{});
-        for (auto& [number, done] : std::exchange(checkpoints_, {}))
-            done(make_error_code(errc::shutting_down));
+        commands_.take_all([](auto& done) { done(make_error_code(errc::shutting_down), child_ref{}); });
+        calls_.take_all([](auto& done) { done(make_error_code(errc::shutting_down), bytes{}); });
+        checkpoints_.take_all([](auto& done) { done(make_error_code(errc::shutting_down)); });
         for (auto& done : std::exchange(stop_done_, {}))
             done(errc::success);
     }
@@ -134,7 +132,7 @@ public:
             return done(make_error_code(errc::shutting_down), child_ref{std::move(spec.id), {}, 0});
         step([&](time_point now) {
             auto const number = core_.command(kind, std::move(spec), now);
-            commands_.emplace_hint(commands_.end(), number, std::move(done)); // numbers ascend
+            commands_.add(number, std::move(done));
         });
     }
 
@@ -144,7 +142,7 @@ public:
             return done(make_error_code(errc::shutting_down), bytes{});
         step([&](time_point now) {
             auto const number = core_.call(std::move(id), std::move(payload), cast, now);
-            calls_.emplace_hint(calls_.end(), number, std::move(done));
+            calls_.add(number, std::move(done));
         });
     }
 
@@ -407,20 +405,20 @@ private:
 
     void carry_out(core::command_done_effect& effect)
     {
-        if (auto done = take(commands_, effect.number))
-            (*done)(make_error_code(effect.code), std::move(effect.ref));
+        if (auto done = commands_.take(effect.number))
+            done(make_error_code(effect.code), std::move(effect.ref));
     }
 
     void carry_out(core::call_done_effect& effect)
     {
-        if (auto done = take(calls_, effect.number))
-            (*done)(make_error_code(effect.code), std::move(effect.payload));
+        if (auto done = calls_.take(effect.number))
+            done(make_error_code(effect.code), std::move(effect.payload));
     }
 
     void carry_out(core::checkpoint_done_effect& effect)
     {
-        if (auto done = take(checkpoints_, effect.number))
-            (*done)(make_error_code(effect.code));
+        if (auto done = checkpoints_.take(effect.number))
+            done(make_error_code(effect.code));
     }
 
     void carry_out(core::started_effect&)
@@ -435,13 +433,6 @@ private:
     {
         for (auto const& watcher : watchers_)
             watcher(what);
-    }
-
-    template <class Map>
-    static std::optional<typename Map::mapped_type> take(Map& map, std::uint64_t number)
-    {
-        auto found = map.extract(number);
-        return found.empty() ? std::nullopt : std::optional{std::move(found.mapped())};
     }
 
     // ---- instances ---------------------------------------------------------------------------------------------------
@@ -527,7 +518,7 @@ private:
     void checkpoint(child_link& link, bytes data, checkpoint_done done) override
     {
         auto const number = ++last_checkpoint_;
-        checkpoints_.emplace(number, std::move(done));
+        checkpoints_.add(number, std::move(done));
         step([&](time_point now) {
             core_.on_checkpoint(link.id, link.generation, {link.schema_version, std::move(data)}, number, now);
         });
@@ -584,9 +575,9 @@ private:
 
     done_handler start_done_;
     std::vector<done_handler> stop_done_;
-    std::map<std::uint64_t, command_handler> commands_;
-    std::map<std::uint64_t, call_done> calls_;
-    std::map<std::uint64_t, checkpoint_done> checkpoints_;
+    function_table<void(error_code, child_ref)> commands_;
+    function_table<void(error_code, bytes)> calls_;
+    function_table<void(error_code)> checkpoints_;
     std::vector<std::function<void(event const&)>> watchers_;
     std::function<void(child_id const&, std::string_view)> log_sink_;
 };

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 using drover::bytes_table;
 
@@ -89,4 +90,21 @@ TEST_CASE("a table of octet strings does as a map does", "[base]")
         table.for_each([&](auto const& each) { visited.emplace(each.key, each.value); });
         REQUIRE(visited == model);
     }
+}
+
+TEST_CASE("a table is moved with its nodes", "[base]")
+{
+    bytes_table<int> table;
+    auto* const node = table.insert("a").first;
+    node->value = 7;
+    bytes_table<int> moved{std::move(table)};
+    CHECK(moved.find("a") == node);
+    CHECK(moved.size() == 1);
+    bytes_table<int> other;
+    other.insert("b");
+    other.insert("c");
+    other = std::move(moved);
+    CHECK(other.find("a") == node);
+    CHECK(other.find("b") == nullptr);
+    CHECK(other.size() == 1);
 }

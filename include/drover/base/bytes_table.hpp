@@ -39,7 +39,15 @@ public:
     };
 
     bytes_index() = default;
-    bytes_index(bytes_index&& other) noexcept : slots_{std::move(other.slots_)}, size_{std::exchange(other.size_, 0)} {}
+    bytes_index(bytes_index&& other) noexcept { swap(other); }
+    bytes_index& operator=(bytes_index&&) = delete;
+    ~bytes_index() = default;
+
+    void swap(bytes_index& other) noexcept
+    {
+        slots_.swap(other.slots_);
+        std::swap(size_, other.size_);
+    }
 
     /// Null when there is none.
     [[nodiscard]] node* find(bytes_view key, std::uint64_t hash) const
@@ -79,12 +87,6 @@ public:
         slots_[hole] = {};
         --size_;
         return gone;
-    }
-
-    void swap(bytes_index& other) noexcept
-    {
-        slots_.swap(other.slots_);
-        std::swap(size_, other.size_);
     }
 
     [[nodiscard]] std::vector<slot> const& slots() const { return slots_; }
@@ -143,6 +145,7 @@ public:
     bytes_table(bytes_table&&) noexcept = default;
     bytes_table& operator=(bytes_table&& other) noexcept
     {
+        auto old = std::move(*this);
         index_.swap(other.index_);
         return *this;
     }

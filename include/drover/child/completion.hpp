@@ -19,7 +19,8 @@ template <class... Args, class Handler>
 [[nodiscard]] unique_function<void(Args...)> keep_handler(Handler&& handler)
 {
     using keeper = handler_keeper<std::decay_t<Handler>, Args...>;
-    static_assert(requires { sizeof(keeper); },
+    static_assert(
+        requires { sizeof(keeper); },
         "drover: completion handlers need #include <drover/completion.hpp>, which drover/net.hpp, drover/simulation.hpp and "
         "drover/coroutine.hpp bring along");
     return keeper::keep(std::forward<Handler>(handler));

@@ -14,12 +14,13 @@
 
 namespace drover::detail {
 
-/// The instances that run on this node, at most one of each child.
-class instance_table {
+/// The instances that run on this node, at most one of each child. `Child`: a `child_instance`.
+template <class Child>
+class basic_instance_table {
 public:
     struct instance {
         std::shared_ptr<child_link> link;
-        std::unique_ptr<child_instance> child;
+        std::unique_ptr<Child> child;
         bool stopping = false;
         bool save = false; ///< its state is wanted when it has stopped
     };
@@ -70,5 +71,7 @@ public:
 private:
     bytes_table<instance> instances_;
 };
+
+using instance_table = basic_instance_table<child_instance>;
 
 } // namespace drover::detail

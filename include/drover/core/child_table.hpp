@@ -131,18 +131,20 @@ struct child_entry {
 };
 
 /// All children of the scope: by id, and in an order that is the same for equal histories. Addresses are stable.
-class child_table {
+/// `Entry`: a `child_entry`.
+template <class Entry>
+class basic_child_table {
 public:
     /// `scope_key` makes two supervisors spread the same ids differently.
-    explicit child_table(std::uint64_t scope_key) : scope_key_{scope_key} {}
+    explicit basic_child_table(std::uint64_t scope_key) : scope_key_{scope_key} {}
 
-    [[nodiscard]] child_entry* find(bytes_view id)
+    [[nodiscard]] Entry* find(bytes_view id)
     {
         auto* const found = entries_.find(id);
         return found == nullptr ? nullptr : &found->value;
     }
 
-    [[nodiscard]] child_entry const* find(bytes_view id) const
+    [[nodiscard]] Entry const* find(bytes_view id) const
     {
         auto const* const found = entries_.find(id);
         return found == nullptr ? nullptr : &found->value;
@@ -150,7 +152,7 @@ public:
 
     [[nodiscard]] std::uint64_t key_of(bytes_view id) const { return hash64(id, scope_key_); }
 
-    child_entry& get(bytes_view id)
+    Entry& get(bytes_view id)
     {
         auto const [at, made] = entries_.insert(id);
         auto& entry = at->value;
@@ -164,7 +166,7 @@ public:
     }
 
     /// Pre: no longer owned, present, local or dirty.
-    void erase(child_entry& entry)
+    void erase(Entry& entry)
     {
         order_.back()->position = entry.position;
         order_[entry.position] = order_.back();
@@ -172,13 +174,15 @@ public:
         entries_.erase(*entry.id);
     }
 
-    [[nodiscard]] std::vector<child_entry*> const& order() const { return order_; }
+    [[nodiscard]] std::vector<Entry*> const& order() const { return order_; }
     [[nodiscard]] std::size_t size() const { return order_.size(); }
 
 private:
     std::uint64_t scope_key_;
-    bytes_table<child_entry> entries_;
-    std::vector<child_entry*> order_;
+    bytes_table<Entry> entries_;
+    std::vector<Entry*> order_;
 };
+
+using child_table = basic_child_table<child_entry>;
 
 } // namespace drover::core

@@ -302,10 +302,7 @@ struct core_state {
         return due;
     }
 
-    void send(std::string const& to, bytes frame)
-    {
-        emit(send_effect{to, std::make_shared<bytes const>(std::move(frame))});
-    }
+    void send(std::string const& to, bytes frame) { emit(send_effect{to, std::make_shared<bytes const>(std::move(frame))}); }
 
     void tell(event_kind kind, std::string_view subject, generation_number generation = 0, std::string_view reason = {})
     {

@@ -14,19 +14,23 @@ namespace drover::core {
 enum class presence : std::uint8_t { unknown, present, absent };
 
 /// One life of one node, as the core of one scope knows it.
-struct node_entry {
+template <class Child>
+struct basic_node_entry {
     node_id id;
     bool alive = false;
     bool recovered = false; ///< dead, and a regroup since then: its children may be claimed
     presence here = presence::unknown;
-    std::uint32_t load = 0;       ///< how many of these should run
-    std::uint32_t coming = 0;     ///< more are on their way to it, by what this node asked
-    child_entry* owned = nullptr; ///< the children that it is recorded to own
+    std::uint32_t load = 0;   ///< how many of these should run
+    std::uint32_t coming = 0; ///< more are on their way to it, by what this node asked
+    Child* owned = nullptr;   ///< the children that it is recorded to own
 };
 
-/// Gives every life of every node a small number, and lists the children that it owns.
-class node_table {
+/// Gives every life of every node a small number, and lists the children that it owns. `Child`: a `child_entry`.
+template <class Child>
+class basic_node_table {
 public:
+    using node_entry = basic_node_entry<Child>;
+
     node_index intern(node_id const& id)
     {
         auto const at = place_of(id);
@@ -49,7 +53,7 @@ public:
     [[nodiscard]] node_index size() const { return static_cast<node_index>(nodes_.size()); }
 
     /// A child counts as load of its owner, or not any more. Pre: it counts only while it has an owner. O(1).
-    void set_counted(child_entry& child, bool counted)
+    void set_counted(Child& child, bool counted)
     {
         if (child.counted == counted)
             return;
@@ -58,7 +62,7 @@ public:
     }
 
     /// Moves a child to the list of its owner; it does not count as load until it is said to. O(1).
-    void set_owner(child_entry& child, node_index owner)
+    void set_owner(Child& child, node_index owner)
     {
         if (child.owner == owner)
             return;
@@ -82,7 +86,9 @@ public:
     }
 
 private:
-    [[nodiscard]] std::vector<node_index>::const_iterator place_of(node_id const& id) const
+    using place = std::vector<node_index>::const_iterator;
+
+    [[nodiscard]] place place_of(node_id const& id) const
     {
         return std::lower_bound(sorted_.begin(), sorted_.end(), id,
             [this](node_index index, node_id const& wanted) { return nodes_[index].id < wanted; });
@@ -91,5 +97,8 @@ private:
     std::vector<node_entry> nodes_;
     std::vector<node_index> sorted_; // by id
 };
+
+using node_entry = basic_node_entry<child_entry>;
+using node_table = basic_node_table<child_entry>;
 
 } // namespace drover::core

@@ -31,12 +31,16 @@ struct dial_entry {
 ///
 /// An address that turns out to be another name for a node is merged into the entry of that node's own address, so that one
 /// node is not dialled twice; it is remembered under which names it was asked for.
+///
+/// `Entry`: a `dial_entry`, or what derives from one.
+template <class Entry>
 class dial_book {
 public:
-    using entries = std::map<std::string, dial_entry, std::less<>>;
+    using entries = std::map<std::string, Entry, std::less<>>;
+    using entry_place = typename entries::iterator;
 
     /// The entry that was asked for as `address`, made when there is none. `second`: it was made.
-    std::pair<entries::iterator, bool> want(std::string_view address)
+    std::pair<entry_place, bool> want(std::string_view address)
     {
         auto const known = resolve(address);
         auto const [at, made] = entries_.try_emplace(std::string{known});
@@ -60,7 +64,7 @@ public:
     }
 
     /// Null when it is not wanted.
-    [[nodiscard]] dial_entry* find(std::string_view address)
+    [[nodiscard]] Entry* find(std::string_view address)
     {
         auto const at = entries_.find(address);
         return at == entries_.end() ? nullptr : &at->second;
@@ -134,7 +138,7 @@ private:
         aliases_.erase(alias);
     }
 
-    void schedule(entries::iterator entry, time_point at)
+    void schedule(entry_place entry, time_point at)
     {
         auto& next = entry->second.next_attempt;
         if (next != never)
@@ -144,19 +148,19 @@ private:
             attempts_.emplace(next, entry->first);
     }
 
-    void forget_alias(names::iterator name, dial_entry& entry)
+    void forget_alias(names::iterator name, Entry& entry)
     {
         aliases_.erase(*name);
         entry.wanted_as.erase(name);
     }
 
-    void forget_aliases(dial_entry& entry)
+    void forget_aliases(Entry& entry)
     {
         while (!entry.wanted_as.empty())
             forget_alias(entry.wanted_as.begin(), entry);
     }
 
-    connection_id erase(entries::iterator at)
+    connection_id erase(entry_place at)
     {
         auto const dialling = at->second.dialling;
         schedule(at, never);

@@ -46,14 +46,17 @@ inline constexpr std::size_t wanted_addresses_count_max = 2 * limits::members_co
 /// turned away for a connection that it does not have says so (`hello::insist`), and then counts.
 ///
 /// Every input is O(log n) in the connections and wanted addresses, but for text.
-class link_table {
+///
+/// `Effects`: what is appended to, by `emplace_back`; see `link_effects`.
+template <class Effects>
+class basic_link_table {
 public:
     /// The first wait after a connection was lost and the dial that followed at once found the listener still there; doubles,
     /// up to `transport_options::backoff_min`.
     static constexpr duration wait_after_loss_min = std::chrono::microseconds{250};
 
     /// Pre: `options.advertise` is what others dial; where it is empty, `options.listen` is.
-    link_table(transport_options const& options, random_stream random)
+    basic_link_table(transport_options const& options, random_stream random)
         : dial_timeout_{options.dial_timeout}, backoff_min_{options.backoff_min}, backoff_max_{options.backoff_max},
           identity_{options.cluster_name, {options.self, options.advertise.empty() ? options.listen : options.advertise}},
           random_{random}
@@ -80,7 +83,7 @@ public:
     [[nodiscard]] connection_id next_connection() { return ++last_connection_; }
 
     /// Keep a connection to this address from now on.
-    void want(std::string_view address, time_point now, link_effects& out)
+    void want(std::string_view address, time_point now, Effects& out)
     {
         if (address == identity_.self.address)
             return report(out, address, dial_failure::rejected, errc::success, "this is this node itself");
@@ -94,10 +97,10 @@ public:
     }
 
     /// Stop trying to reach this address. A connection that is up stays.
-    void unwant(std::string_view address, link_effects& out) { abandon(dials_.unwant(address), out); }
+    void unwant(std::string_view address, Effects& out) { abandon(dials_.unwant(address), out); }
 
     /// Somebody connected to us. Pre: `connection` is from `next_connection`.
-    void on_accepted(connection_id connection, time_point now, link_effects& out)
+    void on_accepted(connection_id connection, time_point now, Effects& out)
     {
         if (silent_callers_.size() >= silent_callers_count_max) {
             out.emplace_back(caller_refused{{}, "too many callers are connected without having said who they are"});
@@ -108,7 +111,7 @@ public:
     }
 
     /// An `open_connection` succeeded.
-    void on_connected(connection_id connection, link_effects& out)
+    void on_connected(connection_id connection, Effects& out)
     {
         auto const at = lines_.find(connection);
         if (at == lines_.end() || at->second.phase != phase::connecting)
@@ -120,15 +123,14 @@ public:
     }
 
     /// An `open_connection` failed.
-    void on_connect_failed(
-        connection_id connection, dial_failure why, std::string_view sentence, time_point now, link_effects& out)
+    void on_connect_failed(connection_id connection, dial_failure why, std::string_view sentence, time_point now, Effects& out)
     {
         if (auto const at = lines_.find(connection); at != lines_.end() && at->second.phase == phase::connecting)
             fail(connection, why, errc::success, sentence, now, out);
     }
 
     /// The first frame that came on a connection. Frames that follow a `peer_up` are not given to the table.
-    void on_frame(connection_id connection, bytes_view frame, time_point now, link_effects& out)
+    void on_frame(connection_id connection, bytes_view frame, time_point now, Effects& out)
     {
         auto const at = lines_.find(connection);
         if (at == lines_.end() || at->second.phase != phase::greeting)
@@ -140,7 +142,7 @@ public:
     }
 
     /// A connection ended that the table did not close.
-    void on_closed(connection_id connection, time_point now, link_effects& out)
+    void on_closed(connection_id connection, time_point now, Effects& out)
     {
         auto const at = lines_.find(connection);
         if (at == lines_.end())
@@ -153,7 +155,7 @@ public:
     }
 
     /// Acts on what is due. Too early, it changes nothing.
-    void on_time(time_point now, link_effects& out)
+    void on_time(time_point now, Effects& out)
     {
         while (!deadlines_.empty() && deadlines_.begin()->first <= now)
             expire(deadlines_.begin()->second, now, out);
@@ -181,7 +183,7 @@ private:
 
     // Callers.
 
-    void on_hello(connection_id connection, bytes_view frame, time_point now, link_effects& out)
+    void on_hello(connection_id connection, bytes_view frame, time_point now, Effects& out)
     {
         auto const decoded = decode_hello(frame, identity_);
         if (auto const* const malformed = std::get_if<refusal>(&decoded))
@@ -220,7 +222,7 @@ private:
         return entry != nullptr && entry->dialling != 0 && !preferred(name(), who.id.name, true);
     }
 
-    void turn_away(connection_id connection, std::string_view name, refusal const& why, link_effects& out)
+    void turn_away(connection_id connection, std::string_view name, refusal const& why, Effects& out)
     {
         out.emplace_back(send_frame{connection, encode(why)});
         if (why.kind == refusal_kind::rejected)
@@ -229,7 +231,7 @@ private:
     }
 
     /// The peer's call counts more than our own dial of it, which is given up.
-    void abandon_dial_of(peer const& who, link_effects& out)
+    void abandon_dial_of(peer const& who, Effects& out)
     {
         if (auto* const entry = dials_.find(who.address))
             abandon(std::exchange(entry->dialling, 0), out);
@@ -238,7 +240,7 @@ private:
     // Dials.
 
     /// Dials the address, unless its peer is up.
-    void pursue(std::string const& address, dial_entry& entry, time_point now, link_effects& out)
+    void pursue(std::string const& address, dial_entry& entry, time_point now, Effects& out)
     {
         if (peers_.connected_at(address))
             satisfy(address, entry);
@@ -246,7 +248,7 @@ private:
             dial(address, entry, now, out);
     }
 
-    void dial(std::string const& address, dial_entry& entry, time_point now, link_effects& out)
+    void dial(std::string const& address, dial_entry& entry, time_point now, Effects& out)
     {
         dials_.schedule(address, never);
         entry.dialling = next_connection();
@@ -254,7 +256,7 @@ private:
         out.emplace_back(open_connection{entry.dialling, address});
     }
 
-    void on_answer(connection_id connection, bytes_view frame, time_point now, link_effects& out)
+    void on_answer(connection_id connection, bytes_view frame, time_point now, Effects& out)
     {
         auto const answer = decode_answer(frame);
         if (!answer)
@@ -288,7 +290,7 @@ private:
         return std::nullopt;
     }
 
-    void on_welcome(connection_id connection, peer const& who, time_point now, link_effects& out)
+    void on_welcome(connection_id connection, peer const& who, time_point now, Effects& out)
     {
         settle_dial(connection, who.address, out);
         auto const* const current = peers_.find(who.id.name);
@@ -299,7 +301,7 @@ private:
     }
 
     /// The dial reached a node that is dialled at `address`: its entry is kept under that, and is no longer being dialled.
-    void settle_dial(connection_id connection, std::string const& address, link_effects& out)
+    void settle_dial(connection_id connection, std::string const& address, Effects& out)
     {
         auto& dialled = lines_.at(connection).address;
         if (auto* const entry = dials_.find(dialled)) {
@@ -309,7 +311,7 @@ private:
         dialled = address;
     }
 
-    void on_refusal(connection_id connection, refusal const& no, time_point now, link_effects& out)
+    void on_refusal(connection_id connection, refusal const& no, time_point now, Effects& out)
     {
         if (no.kind == refusal_kind::itself && no.self.id == identity_.self.id)
             return on_reached_itself(connection, out);
@@ -318,7 +320,7 @@ private:
         fail_and_close(connection, dial_failure::rejected, no.code, no.sentence, now, out);
     }
 
-    void on_reached_itself(connection_id connection, link_effects& out)
+    void on_reached_itself(connection_id connection, Effects& out)
     {
         auto const address = lines_.at(connection).address;
         dials_.drop(address);
@@ -327,7 +329,7 @@ private:
     }
 
     /// The other side says that there is a connection between us. If we do not see it soon, we insist.
-    void on_duplicate(connection_id connection, peer const& who, time_point now, link_effects& out)
+    void on_duplicate(connection_id connection, peer const& who, time_point now, Effects& out)
     {
         auto const dialled = lines_.at(connection).address;
         close(connection, out);
@@ -346,14 +348,14 @@ private:
     }
 
     void fail_and_close(
-        connection_id connection, dial_failure why, errc code, std::string_view sentence, time_point now, link_effects& out)
+        connection_id connection, dial_failure why, errc code, std::string_view sentence, time_point now, Effects& out)
     {
         out.emplace_back(close_connection{connection});
         fail(connection, why, code, sentence, now, out);
     }
 
     /// The attempt failed: says so and tries again later, unless the peer is up by another connection.
-    void fail(connection_id connection, dial_failure why, errc code, std::string_view sentence, time_point now, link_effects& out)
+    void fail(connection_id connection, dial_failure why, errc code, std::string_view sentence, time_point now, Effects& out)
     {
         auto const address = lines_.at(connection).address;
         forget(connection);
@@ -379,7 +381,7 @@ private:
     // Peers.
 
     /// From now on this is the connection with the peer, instead of any other that there was.
-    void establish(connection_id connection, peer const& who, std::uint64_t attempt, time_point now, link_effects& out)
+    void establish(connection_id connection, peer const& who, std::uint64_t attempt, time_point now, Effects& out)
     {
         auto& established = lines_.at(connection);
         set_deadline(connection, established, never);
@@ -404,14 +406,14 @@ private:
         dials_.schedule(address, never);
     }
 
-    void end(tie const& old, node_id const& by, link_effects& out)
+    void end(tie const& old, node_id const& by, Effects& out)
     {
         close(old.connection, out);
         if (old.who.id != by)
             out.emplace_back(peer_down{old.who.id});
     }
 
-    void lose(connection_id connection, time_point now, link_effects& out)
+    void lose(connection_id connection, time_point now, Effects& out)
     {
         auto const lost = peers_.erase(lines_.at(connection).name);
         forget(connection);
@@ -422,7 +424,7 @@ private:
     /// Where a peer was that is lost. If it is wanted it is dialled at once, which tells a process that is gone from one that
     /// is not, and again soon while the answer is neither; a connection that is lost soon again and again is not dialled in a
     /// loop.
-    void dial_again(tie const& lost, time_point now, link_effects& out)
+    void dial_again(tie const& lost, time_point now, Effects& out)
     {
         auto* const entry = dials_.find(lost.who.address);
         if (entry == nullptr || entry->dialling != 0)
@@ -456,7 +458,7 @@ private:
             deadlines_.emplace(at, connection);
     }
 
-    void expire(connection_id connection, time_point now, link_effects& out)
+    void expire(connection_id connection, time_point now, Effects& out)
     {
         if (lines_.at(connection).incoming) {
             out.emplace_back(caller_refused{{}, "a caller did not say in time who it is"});
@@ -465,13 +467,13 @@ private:
         fail_and_close(connection, dial_failure::timed_out, errc::success, "no answer within the time limit", now, out);
     }
 
-    void abandon(connection_id connection, link_effects& out)
+    void abandon(connection_id connection, Effects& out)
     {
         if (connection != 0)
             close(connection, out);
     }
 
-    void close(connection_id connection, link_effects& out)
+    void close(connection_id connection, Effects& out)
     {
         out.emplace_back(close_connection{connection});
         forget(connection);
@@ -485,7 +487,7 @@ private:
         lines_.erase(at);
     }
 
-    static void report(link_effects& out, std::string_view address, dial_failure why, errc code, std::string_view sentence)
+    static void report(Effects& out, std::string_view address, dial_failure why, errc code, std::string_view sentence)
     {
         out.emplace_back(dial_failed{std::string{address}, why, code, std::string{sentence}});
     }
@@ -499,8 +501,10 @@ private:
     std::map<connection_id, line> lines_;
     std::set<connection_id> silent_callers_; // in the order in which they called
     std::set<std::pair<time_point, connection_id>> deadlines_;
-    peer_book peers_;
-    dial_book dials_;
+    peer_book<tie> peers_;
+    dial_book<dial_entry> dials_;
 };
+
+using link_table = basic_link_table<link_effects>;
 
 } // namespace drover::link

@@ -40,11 +40,12 @@ struct tie {
     return attempt > current.attempt;
 }
 
-/// The peers with which there is a connection: one a name.
+/// The peers with which there is a connection: one a name. `Tie`: a `tie`, or what derives from one.
+template <class Tie>
 class peer_book {
 public:
     /// Null when no peer of this name is connected.
-    [[nodiscard]] tie const* find(std::string_view name) const
+    [[nodiscard]] Tie const* find(std::string_view name) const
     {
         auto const at = ties_.find(name);
         return at == ties_.end() ? nullptr : &at->second;
@@ -54,7 +55,7 @@ public:
     [[nodiscard]] bool connected_at(std::string_view address) const { return names_at_.find(address) != names_at_.end(); }
 
     /// From now on this is the connection with its peer. Gives the one that it replaces.
-    std::optional<tie> insert(tie value)
+    std::optional<Tie> insert(Tie value)
     {
         auto const name = value.who.id.name;
         auto old = erase(name);
@@ -64,7 +65,7 @@ public:
     }
 
     /// Gives what it was.
-    std::optional<tie> erase(std::string_view name)
+    std::optional<Tie> erase(std::string_view name)
     {
         auto const at = ties_.find(name);
         if (at == ties_.end())
@@ -79,7 +80,7 @@ public:
     [[nodiscard]] std::size_t size() const { return ties_.size(); }
 
 private:
-    std::map<std::string, tie, std::less<>> ties_;             // by the peer's name
+    std::map<std::string, Tie, std::less<>> ties_;             // by the peer's name
     std::map<std::string, std::string, std::less<>> names_at_; // by address: the name of the peer that is up there
 };
 

@@ -44,13 +44,14 @@ struct member_record {
 ///             |     speaks to us, or counter > death_counter       |
 ///             +---------------------> left <-----------------------+        a larger incarnation: alive
 ///                    it says so, or others heard it say so
-class member_table {
+///
+/// `Record`: a `member_record`.
+template <class Record>
+class basic_member_table {
 public:
     /// Counters that others may have heard of, and we not yet, when we find a member dead. A death that such a counter could
     /// undo would be undone at every crash.
     static constexpr std::uint64_t counters_in_flight = 3;
-
-    member_table() = default;
 
     /// Begins with `self`, alive. Pre: called once; count_max > 0.
     void open(peer const& self, std::size_t count_max, time_point now)
@@ -63,12 +64,12 @@ public:
     }
 
     /// Sorted by name, this node included.
-    [[nodiscard]] std::vector<member_record> const& records() const { return records_; }
+    [[nodiscard]] std::vector<Record> const& records() const { return records_; }
 
-    [[nodiscard]] bool is_self(member_record const& record) const { return record.who.id.name == self_name_; }
+    [[nodiscard]] bool is_self(Record const& record) const { return record.who.id.name == self_name_; }
 
     /// Pre: opened. Valid until a member is added.
-    [[nodiscard]] member_record& self()
+    [[nodiscard]] Record& self()
     {
         auto* const record = find(self_name_);
         expects(record != nullptr, "a member_table was used before it was opened");
@@ -76,7 +77,7 @@ public:
     }
 
     /// The record of this name, or null. Valid until a member is added. O(log members).
-    [[nodiscard]] member_record* find(std::string_view name)
+    [[nodiscard]] Record* find(std::string_view name)
     {
         auto const at = position_of(name);
         return at != records_.end() && at->who.id.name == name ? &*at : nullptr;
@@ -133,7 +134,7 @@ public:
     }
 
     /// The member itself spoke to us.
-    bool hear(member_record& record, time_point now)
+    bool hear(Record& record, time_point now)
     {
         if (record.who.state == member_state::left)
             return false;
@@ -218,14 +219,14 @@ public:
     void leave() { become(self(), member_state::left); }
 
 private:
-    [[nodiscard]] std::vector<member_record>::iterator position_of(std::string_view name)
+    [[nodiscard]] typename std::vector<Record>::iterator position_of(std::string_view name)
     {
         return std::lower_bound(records_.begin(), records_.end(), name,
-            [](member_record const& record, std::string_view wanted) { return record.who.id.name < wanted; });
+            [](Record const& record, std::string_view wanted) { return record.who.id.name < wanted; });
     }
 
     /// A new record, or null when there is no room for it. Pre: there is none of this name.
-    member_record* add(heartbeat_messages::report const& told, time_point now)
+    Record* add(heartbeat_messages::report const& told, time_point now)
     {
         if (records_.size() >= count_max_) {
             ++turned_away_count_;
@@ -236,7 +237,7 @@ private:
         return &*added;
     }
 
-    void begin_life(member_record& record, heartbeat_messages::report const& told, time_point now)
+    void begin_life(Record& record, heartbeat_messages::report const& told, time_point now)
     {
         bool const alive = told.state == member_state::alive;
         record = {.who = {told.id, told.address, told.state},
@@ -247,7 +248,7 @@ private:
         changed();
     }
 
-    bool merge_counter(member_record& record, std::uint64_t counter, time_point now)
+    bool merge_counter(Record& record, std::uint64_t counter, time_point now)
     {
         bool const dead = record.who.state == member_state::dead;
         if (counter <= (dead ? record.death_counter : record.counter))
@@ -261,7 +262,7 @@ private:
         return become(record, member_state::alive);
     }
 
-    bool merge_death(member_record& record, std::uint64_t counter)
+    bool merge_death(Record& record, std::uint64_t counter)
     {
         if (record.who.state == member_state::dead)
             record.death_counter = std::max(record.death_counter, counter);
@@ -271,25 +272,25 @@ private:
         return become(record, member_state::dead);
     }
 
-    [[nodiscard]] bool may_be_buried(member_record const& record) const
+    [[nodiscard]] bool may_be_buried(Record const& record) const
     {
         return record.who.state == member_state::alive && !record.connected && !is_self(record);
     }
 
-    void bury(member_record& record)
+    void bury(Record& record)
     {
         record.death_counter = heartbeat_messages::grown(record.counter, counters_in_flight);
         become(record, member_state::dead);
     }
 
-    bool become(member_record& record, member_state state)
+    bool become(Record& record, member_state state)
     {
         record.who.state = state;
         changed();
         return true;
     }
 
-    [[nodiscard]] member_record* find_life(std::uint64_t fingerprint)
+    [[nodiscard]] Record* find_life(std::uint64_t fingerprint)
     {
         refresh();
         auto const at = std::lower_bound(lives_.begin(), lives_.end(), std::pair{fingerprint, std::uint32_t{0}});
@@ -317,11 +318,13 @@ private:
 
     std::size_t count_max_ = 0;
     std::string self_name_;
-    std::vector<member_record> records_;
+    std::vector<Record> records_;
     std::uint64_t turned_away_count_ = 0;
     bool stale_ = true;
     std::vector<std::pair<std::uint64_t, std::uint32_t>> lives_; ///< fingerprint, index of the record; sorted
     std::uint64_t digest_ = 0;
 };
+
+using member_table = basic_member_table<member_record>;
 
 } // namespace drover

@@ -42,23 +42,26 @@ namespace drover {
 /// node forms one after `form_alone_after`, as a node whose own address is among the seeds does if nobody answers.
 ///
 /// Traffic: members x (members x 10 + 12) octets an interval and node. Work: O(members) an input.
-class static_members {
+///
+/// `Effects`: what is appended to; see `membership_effects`.
+template <class Effects>
+class basic_static_members {
 public:
     using options = static_members_options;
 
     static constexpr membership_capabilities capabilities{
         .detects_silence = true, .needs_full_mesh = true, .indirect_evidence = true};
 
-    static_members() = default;
+    basic_static_members() = default;
 
     /// Pre: validate(chosen) is empty.
-    explicit static_members(options chosen) : options_{chosen}
+    explicit basic_static_members(options chosen) : options_{chosen}
     {
         expects(validate(chosen).empty(), "static_members needs valid options: see validate()");
     }
 
     /// Pre: not started; the identity has a name and an address within their limits.
-    void start(membership_identity const& identity, time_point now, membership_effects& out)
+    void start(membership_identity const& identity, time_point now, Effects& out)
     {
         expects(phase_ == phase::idle, "static_members was started twice");
         expects(acceptable(identity.self), "static_members needs a name and an address within their limits");
@@ -77,7 +80,7 @@ public:
         settle(out);
     }
 
-    void on_peer_up(peer const& who, time_point now, membership_effects& out)
+    void on_peer_up(peer const& who, time_point now, Effects& out)
     {
         if (!running() || !counts(acceptable(who)))
             return;
@@ -92,13 +95,13 @@ public:
         settle(out);
     }
 
-    void on_peer_down(node_id const& id, time_point, membership_effects&)
+    void on_peer_down(node_id const& id, time_point, Effects&)
     {
         if (running())
             table_.part(id);
     }
 
-    void on_dial_failed(std::string_view address, dial_failure why, errc code, time_point, membership_effects& out)
+    void on_dial_failed(std::string_view address, dial_failure why, errc code, time_point, Effects& out)
     {
         if (!running())
             return;
@@ -121,7 +124,7 @@ public:
         settle(out);
     }
 
-    void on_message(node_id const& from, bytes_view frame, time_point now, membership_effects& out)
+    void on_message(node_id const& from, bytes_view frame, time_point now, Effects& out)
     {
         if (!running())
             return;
@@ -137,7 +140,7 @@ public:
             settle(out);
     }
 
-    void on_time(time_point now, membership_effects& out)
+    void on_time(time_point now, Effects& out)
     {
         if (now < deadline_)
             return;
@@ -154,7 +157,7 @@ public:
     }
 
     /// Says goodbye. Nothing changes the view afterwards.
-    void leave(time_point, membership_effects& out)
+    void leave(time_point, Effects& out)
     {
         if (!running())
             return;
@@ -209,7 +212,7 @@ private:
         return accepted;
     }
 
-    void take(heartbeat_messages::members const& told, node_id const& from, time_point now, membership_effects& out)
+    void take(heartbeat_messages::members const& told, node_id const& from, time_point now, Effects& out)
     {
         for (auto const& each : told.reports) {
             if (each.state == member_state::dead)
@@ -226,7 +229,7 @@ private:
             form_at_ = std::min(form_at_, saturating_add(now, options_.form_alone_after));
     }
 
-    void take(heartbeat_messages::heartbeat const& told, node_id const& from, time_point now, membership_effects&)
+    void take(heartbeat_messages::heartbeat const& told, node_id const& from, time_point now, Effects&)
     {
         for (auto const& each : told.pulses)
             news_ |= table_.merge(each, now);
@@ -234,7 +237,7 @@ private:
             sender->peer_digest = told.digest;
     }
 
-    void take(heartbeat_messages::obituary const& told, node_id const&, time_point, membership_effects& out)
+    void take(heartbeat_messages::obituary const& told, node_id const&, time_point, Effects& out)
     {
         refute(told.id, told.counter, out);
         news_ |= table_.merge(told);
@@ -242,7 +245,7 @@ private:
 
     /// When it is this life that is called dead: raises the counter over what was said, and tells all. A counter that is
     /// larger already needs no help: the next heartbeats carry it.
-    void refute(node_id const& id, std::uint64_t counter, membership_effects& out)
+    void refute(node_id const& id, std::uint64_t counter, Effects& out)
     {
         auto& self = table_.self();
         if (id != self.who.id || self.counter > counter)
@@ -251,7 +254,7 @@ private:
         tell_self(out);
     }
 
-    void beat(time_point now, membership_effects& out)
+    void beat(time_point now, Effects& out)
     {
         auto& self = table_.self();
         self.counter = heartbeat_messages::grown(self.counter, 1);
@@ -267,7 +270,7 @@ private:
 
     [[nodiscard]] time_point joining_ends_at() const { return form_at_ != never ? form_at_ : give_up_at_; }
 
-    void end_joining(membership_effects& out)
+    void end_joining(Effects& out)
     {
         if (form_at_ != never)
             return form(out);
@@ -276,7 +279,7 @@ private:
     }
 
     /// From now on the view is the cluster's. Those that wait for us are told.
-    void form(membership_effects& out)
+    void form(Effects& out)
     {
         phase_ = phase::formed;
         formed_ = true;
@@ -297,25 +300,25 @@ private:
         return record.connected && record.who.state != member_state::left && !table_.is_self(record);
     }
 
-    void tell_all(bytes const& frame, membership_effects& out, std::string_view except = {}) const
+    void tell_all(bytes const& frame, Effects& out, std::string_view except = {}) const
     {
         for (auto const& each : table_.records())
             if (reachable(each) && each.who.id.name != except)
                 out.sends.push_back({each.who.id.name, frame});
     }
 
-    void tell_self(membership_effects& out)
+    void tell_self(Effects& out)
     {
         tell_all(encode(heartbeat_messages::members{.formed = formed_, .reports = {report_of(table_.self())}}), out);
     }
 
-    void tell_others(std::string const& name, membership_effects& out)
+    void tell_others(std::string const& name, Effects& out)
     {
         auto const* const record = table_.find(name);
         tell_all(encode(heartbeat_messages::members{.formed = formed_, .reports = {report_of(*record)}}), out, name);
     }
 
-    void send_list(peer const& to, std::vector<heartbeat_messages::report> reports, membership_effects& out) const
+    void send_list(peer const& to, std::vector<heartbeat_messages::report> reports, Effects& out) const
     {
         heartbeat_messages::members const told{
             .complete = true, .formed = formed_, .you_are_a_seed = is_seed(to.address), .reports = std::move(reports)};
@@ -347,7 +350,7 @@ private:
     }
 
     /// The end of every input: publishes what has changed, and sets the deadline.
-    void settle(membership_effects& out)
+    void settle(Effects& out)
     {
         if (std::exchange(news_, false)) {
             view_.members.clear();
@@ -363,7 +366,7 @@ private:
     }
 
     /// Dialled are the seeds and all members that have not left, as long as this node has a part in it.
-    void settle_dials(membership_effects& out)
+    void settle_dials(Effects& out)
     {
         std::vector<std::string> wanted;
         if (running()) {
@@ -396,6 +399,8 @@ private:
     std::vector<std::string> asked_; // seeds that have not turned us away
     std::uint64_t rejected_count_ = 0;
 };
+
+using static_members = basic_static_members<membership_effects>;
 
 static_assert(membership<static_members>);
 

@@ -30,7 +30,10 @@ namespace drover::store {
 /// It is a maximum of a total order, so merging is commutative, associative and idempotent.
 ///
 /// A removal stays as a marker until every member has seen it (`forget_removal`): no older write can come back after that.
-class causal_map {
+///
+/// `Value`: what is kept of each key; values are moved and never compared.
+template <class Value>
+class basic_causal_map {
 public:
     struct key_type {
         record_table table;
@@ -46,7 +49,7 @@ public:
         std::uint64_t stamp = 0;
         record_rank rank;
         bool removed = false;
-        bytes value;
+        Value value;
     };
 
     struct entry : write {
@@ -85,7 +88,7 @@ public:
     }
 
     /// Writes here. Returns its sequence number, or 0 when the present write outranks it. O(1).
-    sequence_number write_local(record_table table, bytes_view key, record_rank rank, bool removed, bytes value)
+    sequence_number write_local(record_table table, bytes_view key, record_rank rank, bool removed, Value value)
     {
         auto* const present = removed ? find_mutable(table, key) : &get(table, key);
         if (removed && (present == nullptr || present->removed))
@@ -175,7 +178,9 @@ private:
         entry* newest;
     };
 
-    [[nodiscard]] std::vector<origin_state>::const_iterator place_of(origin_id id) const
+    using origins_place = typename std::vector<origin_state>::const_iterator;
+
+    [[nodiscard]] origins_place place_of(origin_id id) const
     {
         return std::lower_bound(
             origins_.begin(), origins_.end(), id, [](origin_state const& known, origin_id wanted) { return known.id < wanted; });
@@ -297,5 +302,7 @@ private:
     std::vector<origin_state> origins_; // sorted by id
     std::deque<removal> removals_;
 };
+
+using causal_map = basic_causal_map<bytes>;
 
 } // namespace drover::store

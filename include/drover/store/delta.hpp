@@ -57,8 +57,9 @@ namespace detail {
 } // namespace detail
 
 /// Appends what `map` has beyond `known`, within `origins`, to `out`. Returns the number of writes. O(answer).
-inline std::size_t encode_delta(
-    causal_map const& map, causal_context const& known, std::vector<causal_context::item> const& origins, wire::writer& out)
+template <class Map>
+std::size_t encode_delta(
+    Map const& map, causal_context const& known, std::vector<causal_context::item> const& origins, wire::writer& out)
 {
     out.number(origins.size());
     for (auto const& part : origins) {
@@ -69,7 +70,7 @@ inline std::size_t encode_delta(
     std::uint64_t last_stamp = 0;
     for (std::size_t index = 0; index < origins.size(); ++index) {
         auto last = known.at(origins[index].origin);
-        map.for_each_after(origins[index].origin, last, [&](causal_map::entry const& entry) {
+        map.for_each_after(origins[index].origin, last, [&](auto const& entry) {
             out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(entry.table) | (entry.removed ? 8U : 0U)));
             if (origins.size() > 1)
                 out.number(index);
