@@ -1673,6 +1673,1042 @@ template <class M>
 
 } // namespace drover::conformance
 
+// drover/conformance/placement_laws.hpp
+
+#include <string_view>
+
+/// The names of the laws of a Placement, as docs/concepts/placement.md has them.
+namespace drover::conformance::placement_law {
+
+// Every placement.
+inline constexpr std::string_view capabilities = "what is promised fits together";
+inline constexpr std::string_view in_range = "every answer is the index of a candidate";
+inline constexpr std::string_view alone = "one candidate has everything";
+inline constexpr std::string_view agreed = "equal candidates give equal answers";
+inline constexpr std::string_view repeatable = "to build and to ask changes nothing";
+inline constexpr std::string_view moved = "what is moved or copied answers the same";
+inline constexpr std::string_view keeps_nothing = "a table keeps nothing of its lists";
+inline constexpr std::string_view weight_range = "weights count from 1 to the largest";
+
+// Shares.
+inline constexpr std::string_view weights = "shares are in proportion to weights";
+inline constexpr std::string_view balance = "no share strays further than expected";
+
+// Minimal moves.
+inline constexpr std::string_view moves = "who comes only takes, and who goes only gives";
+inline constexpr std::string_view weight_moves = "a weight that changes moves keys to or from its node only";
+
+// Updates.
+inline constexpr std::string_view updates = "an updated table equals a built one";
+inline constexpr std::string_view updated_copy = "an update of a copy leaves the original alone";
+
+// An order of all candidates.
+inline constexpr std::string_view first_of_all = "the first of all is the place";
+inline constexpr std::string_view accepted = "who is found is accepted";
+inline constexpr std::string_view nobody_accepted = "when nobody is accepted it is the place";
+inline constexpr std::string_view order = "each key has one order of all candidates";
+
+// Loads.
+inline constexpr std::string_view equal_loads = "equal loads give equal decisions";
+inline constexpr std::string_view room = "a child goes to one that has room";
+inline constexpr std::string_view home_first = "a child goes home if there is room";
+inline constexpr std::string_view load_order = "a child goes to the first with room in its own order";
+inline constexpr std::string_view full = "when nobody has room it is the home";
+inline constexpr std::string_view stays = "while children only come, none has to go";
+
+} // namespace drover::conformance::placement_law
+
+// drover/conformance/placement_stage.hpp
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace drover::conformance {
+
+/// What `check_placement` expects beyond the concept.
+struct placement_bounds {
+    /// By how much a share strays from what its weight asks for: the relative standard deviation, over all names, of the share of
+    /// a candidate of weight 1; of weight w it is smaller by the root of w. None: shares are not looked at.
+    std::optional<double> share_deviation = 0.1;
+};
+
+/// Names and their weights.
+using weights_by_name = std::map<std::string, std::uint32_t, std::less<>>;
+
+/// A list of candidates as `build` takes it, and the names that it refers to. Its memory stays what it is while it lives, also
+/// after it was overwritten: so a table that wrongly keeps some of it is noticed, and does no harm.
+class candidate_list {
+public:
+    explicit candidate_list(weights_by_name const& weights)
+    {
+        for (auto const& [name, weight] : weights)
+            candidates_.push_back({names_.emplace_back(name), weight});
+    }
+
+    candidate_list(candidate_list const&) = delete;
+    candidate_list& operator=(candidate_list const&) = delete;
+
+    [[nodiscard]] std::span<candidate const> all() const { return candidates_; }
+    [[nodiscard]] std::size_t size() const { return candidates_.size(); }
+    [[nodiscard]] candidate const& operator[](std::size_t index) const { return candidates_[index]; }
+
+    /// The name of that candidate; of any other index none.
+    [[nodiscard]] std::string_view name(std::size_t index) const
+    {
+        return index < candidates_.size() ? candidates_[index].name : std::string_view{};
+    }
+
+    /// Names and weights become others.
+    void overwrite()
+    {
+        for (auto& name : names_)
+            for (auto& octet : name)
+                octet = '~';
+        for (auto& who : candidates_)
+            who = {"overwritten", candidate::weight_max + 1 - weight_of(who)};
+    }
+
+private:
+    std::deque<std::string> names_;
+    std::vector<candidate> candidates_;
+};
+
+/// What all laws of a Placement are looked at with: models, lists of candidates, keys, answers.
+template <class Make>
+class placement_stage {
+protected:
+    using placement_type = std::remove_cvref_t<std::invoke_result_t<Make&>>;
+    using table_type = typename placement_type::table_type;
+
+    static constexpr std::size_t keys_count = 400;
+    static constexpr placement_capabilities promised = placement_type::capabilities;
+
+    placement_stage(report& found, Make& make, suite_options options) : found_{found}, make_{make}, options_{options} {}
+
+    /// A body for each seed, which is given the stream of that seed.
+    template <class Body>
+    void tell(std::string_view law, Body&& body)
+    {
+        found_.law(law, [&] {
+            for (std::uint64_t i = 0; i < options_.rounds; ++i) {
+                seed_ = options_.seed + i;
+                law_ = law;
+                body(random_stream{seed_});
+            }
+        });
+    }
+
+    /// Checks the present law. The sentence ends with the seed.
+    template <class... Parts>
+    bool expect(bool holds, Parts const&... sentence)
+    {
+        found_.law(law_);
+        return found_.check(holds, sentence..., " (seed ", seed_, ")");
+    }
+
+    /// `index`, or nothing, and a breach of `in_range`, when there is no such candidate.
+    std::optional<std::size_t> valid(std::size_t index, std::size_t count)
+    {
+        if (index < count)
+            return index;
+        found_.law(placement_law::in_range);
+        found_.check(false, "of ", count, " candidates it chose index ", index, " (seed ", seed_, ")");
+        found_.law(law_);
+        return std::nullopt;
+    }
+
+    /// The names that the keys get; none where the answer was out of range.
+    std::vector<std::string_view> answers(
+        table_type const& table, candidate_list const& list, std::vector<std::uint64_t> const& keys)
+    {
+        std::vector<std::string_view> names;
+        names.reserve(keys.size());
+        for (auto const key : keys)
+            names.push_back(list.name(valid(table.place(key), list.size()).value_or(list.size())));
+        return names;
+    }
+
+    /// Of how many keys the names differ.
+    static std::size_t differences(std::vector<std::string_view> const& a, std::vector<std::string_view> const& b)
+    {
+        std::size_t count = 0;
+        for (std::size_t i = 0; i < a.size(); ++i)
+            count += a[i] != b[i] ? 1U : 0U;
+        return count;
+    }
+
+    static std::vector<std::uint64_t> draw_keys(random_stream& random, std::size_t count = keys_count)
+    {
+        std::vector<std::uint64_t> keys{0, 1, std::uint64_t{1} << 63, std::numeric_limits<std::uint64_t>::max()};
+        while (keys.size() < count)
+            keys.push_back(random.next());
+        return keys;
+    }
+
+    /// A name as people give them, or as nobody should: short, long, the begin of another one, with any octets.
+    static std::string draw_name(random_stream& random)
+    {
+        auto const number = std::to_string(random.below(100'000));
+        switch (random.below(8)) {
+        case 0: return "n" + number;
+        case 1: return "n" + number + std::string(1, '\0');
+        case 2: return "\xff\x80" + number;
+        case 3: return "a-node-of-a-rather-long-name.in-the-zone-of-the-north.example.org-" + number;
+        default: return "node-" + number;
+        }
+    }
+
+    /// Nodes with random names. Pre: weight_most >= 1.
+    static weights_by_name draw_nodes(random_stream& random, std::size_t count, std::uint32_t weight_most)
+    {
+        weights_by_name nodes;
+        while (nodes.size() < count)
+            nodes.emplace(draw_name(random), static_cast<std::uint32_t>(random.between(1, weight_most)));
+        return nodes;
+    }
+
+    static std::string_view draw_one_of(random_stream& random, weights_by_name const& nodes)
+    {
+        auto at = nodes.begin();
+        std::advance(at, static_cast<std::ptrdiff_t>(random.below(nodes.size())));
+        return at->first;
+    }
+
+    report& found_;
+    Make& make_;
+    suite_options options_;
+    std::uint64_t seed_ = 0;
+    std::string_view law_;
+};
+
+} // namespace drover::conformance
+
+// drover/conformance/placement_choices.hpp
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace drover::conformance {
+
+/// The laws of a Placement that chooses among some of the candidates: those that a predicate accepts (`ranked_placement`), or
+/// those that have room (`load_placement`). Sets of candidates are bit masks here.
+template <class Make>
+class placement_choices : placement_stage<Make> {
+    using stage = placement_stage<Make>;
+    using stage::draw_nodes;
+    using stage::expect;
+    using stage::found_;
+    using stage::make_;
+    using stage::tell;
+    using stage::valid;
+    using typename stage::placement_type;
+    using typename stage::table_type;
+    using set = std::uint32_t;
+
+    static constexpr std::size_t candidates_most = 12;
+
+    /// Of one lookup: enough for the largest ring. Who asks more often goes in circles.
+    static constexpr std::size_t questions_most = std::size_t{1} << 22;
+
+    static constexpr set bit(std::size_t index) { return set{1} << index; }
+
+public:
+    placement_choices(report& found, Make& make, suite_options options) : stage{found, make, options} {}
+
+    void check_all()
+    {
+        if constexpr (ranked_placement<placement_type>)
+            check_ranks();
+        else
+            for (auto const law :
+                {placement_law::first_of_all, placement_law::accepted, placement_law::nobody_accepted, placement_law::order})
+                found_.skip(law, "it is no ranked_placement");
+        if constexpr (load_placement<placement_type>)
+            check_loads();
+        else
+            for (auto const law : {placement_law::equal_loads, placement_law::room, placement_law::home_first,
+                     placement_law::load_order, placement_law::full, placement_law::stays})
+                found_.skip(law, "it is no load_placement");
+    }
+
+private:
+    // ---- an order of all candidates ------------------------------------------------------------------------------------
+
+    void check_ranks() requires ranked_placement<placement_type>
+    {
+        tell(placement_law::first_of_all, [&](random_stream random) {
+            each_key(random, [&](table_type const& table, std::size_t count, std::uint64_t key) {
+                expect(where(table, key, bit(count) - 1, count) == table.place(key),
+                    "everybody is accepted, and place_where is not the place of key ", key);
+            });
+        });
+        tell(placement_law::accepted, [&](random_stream random) {
+            each_key(random, [&](table_type const& table, std::size_t count, std::uint64_t key) {
+                auto const some = static_cast<set>(random.between(1, bit(count) - 1));
+                auto const index = valid(where(table, key, some, count), count);
+                expect(!index || (some & bit(*index)) != 0, "place_where gives candidate ", index.value_or(count), " to key ",
+                    key, ", and it is not accepted, but others are");
+            });
+        });
+        tell(placement_law::nobody_accepted, [&](random_stream random) {
+            each_key(random, [&](table_type const& table, std::size_t count, std::uint64_t key) {
+                if (circles_)
+                    return; // it was told
+                auto const index = where(table, key, 0, count);
+                expect(!circles_, "nobody is accepted, and it does not stop to ask for key ", key);
+                expect(index == table.place(key), "nobody is accepted, and place_where is not the place of key ", key);
+            });
+        });
+        tell(placement_law::order, [&](random_stream random) {
+            each_key(random,
+                [&](table_type const& table, std::size_t count, std::uint64_t key) { check_order(random, table, count, key); });
+        });
+    }
+
+    /// The order is told by leaving out the first of it, again and again. Then the first of any set is known.
+    void check_order(random_stream& random, table_type const& table, std::size_t count, std::uint64_t key)
+    {
+        std::vector<std::size_t> order;
+        for (set left = bit(count) - 1; left != 0; left &= ~bit(order.back())) {
+            auto const index = where(table, key, left, count);
+            if (index >= count || (left & bit(index)) == 0)
+                return; // another law tells of it
+            order.push_back(index);
+        }
+        for (int i = 0; i < 8; ++i) {
+            auto const some = static_cast<set>(random.between(1, bit(count) - 1));
+            std::size_t first = 0;
+            while ((some & bit(order[first])) == 0)
+                ++first;
+            auto const index = where(table, key, some, count);
+            if (index < count && (some & bit(index)) != 0)
+                expect(index == order[first], "for key ", key, " candidate ", order[first], " comes before candidate ", index,
+                    ", but not among all sets of candidates");
+        }
+    }
+
+    /// `place_where` with a set.
+    std::size_t where(table_type const& table, std::uint64_t key, set accepted, std::size_t count)
+    {
+        std::size_t questions = 0;
+        return table.place_where(key, [&](std::size_t index) {
+            if (++questions > questions_most) {
+                circles_ = true;
+                return true; // so that it ends
+            }
+            return valid(index, count) && (accepted & bit(index)) != 0;
+        });
+    }
+
+    /// Some keys of some tables.
+    template <class Body>
+    void each_key(random_stream& random, Body&& body)
+    {
+        auto const model = make_();
+        for (int i = 0; i < 4; ++i) {
+            candidate_list const list{draw_nodes(random, random.between(2, candidates_most), 3)};
+            auto const table = model.build(list.all());
+            for (auto const key : stage::draw_keys(random, 40))
+                body(table, list.size(), key);
+        }
+    }
+
+    // ---- loads ---------------------------------------------------------------------------------------------------------
+
+    /// Loads and what belongs to them.
+    struct burden {
+        std::vector<std::uint32_t> each;
+        std::uint64_t total = 0;
+
+        [[nodiscard]] candidate_loads loads() const { return {each, total}; }
+    };
+
+    static burden draw_burden(random_stream& random, std::size_t count)
+    {
+        static constexpr std::array<std::uint64_t, 4> larger{2, 10, 1'000, std::uint64_t{1} << 32};
+        burden result;
+        auto const most = larger[random.below(larger.size())];
+        for (std::size_t i = 0; i < count; ++i)
+            result.each.push_back(static_cast<std::uint32_t>(random.below(most)));
+        result.total = std::accumulate(result.each.begin(), result.each.end(), std::uint64_t{0});
+        return result;
+    }
+
+    static set who_has_room(table_type const& table, burden const& carried)
+    {
+        set result = 0;
+        for (std::size_t i = 0; i < carried.each.size(); ++i)
+            result |= table.has_room(i, carried.loads()) ? bit(i) : 0;
+        return result;
+    }
+
+    /// The decision, unless it is out of range.
+    std::optional<std::size_t> decision(table_type const& table, std::uint64_t key, burden const& carried)
+    {
+        return valid(table.place(key, carried.loads()), carried.each.size());
+    }
+
+    void check_loads() requires load_placement<placement_type>
+    {
+        tell(placement_law::equal_loads, [&](random_stream random) { check_equal_loads(random); });
+        tell(placement_law::room, [&](random_stream random) {
+            each_key(random, [&](table_type const& table, std::size_t count, std::uint64_t key) {
+                auto const carried = draw_burden(random, count);
+                auto const room = who_has_room(table, carried);
+                auto const index = decision(table, key, carried);
+                expect(room == 0 || !index || (room & bit(*index)) != 0, "key ", key, " goes to candidate ",
+                    index.value_or(count), " of ", count, ", which carries ", index ? carried.each[*index] : 0, " of ",
+                    carried.total, " and has no room, but others have");
+            });
+        });
+        tell(placement_law::home_first, [&](random_stream random) {
+            each_key(random, [&](table_type const& table, std::size_t count, std::uint64_t key) {
+                auto const carried = draw_burden(random, count);
+                auto const home = valid(table.place(key), count);
+                auto const index = decision(table, key, carried);
+                expect(!home || !index || index == home || !table.has_room(*home, carried.loads()), "key ", key,
+                    " is not placed at home, candidate ", home.value_or(count), ", which has room");
+            });
+        });
+        tell(placement_law::load_order, [&](random_stream random) {
+            each_key(random, [&](table_type const& table, std::size_t count, std::uint64_t key) {
+                check_load_order(random, table, count, key);
+            });
+        });
+        tell(placement_law::full, [&](random_stream random) { check_full(random); });
+        tell(placement_law::stays, [&](random_stream random) { check_stays(random); });
+    }
+
+    void check_equal_loads(random_stream& random)
+    {
+        auto const here = make_();
+        auto const there = make_();
+        auto const nodes = draw_nodes(random, candidates_most, 3);
+        candidate_list const list_here{nodes};
+        candidate_list const list_there{nodes};
+        auto const table_here = here.build(list_here.all());
+        auto const table_there = there.build(list_there.all());
+        for (auto const key : stage::draw_keys(random)) {
+            auto const carried = draw_burden(random, nodes.size());
+            auto const copy = carried;
+            auto const first = table_here.place(key, carried.loads());
+            auto const room = who_has_room(table_here, carried);
+            (void)table_here.place(key, draw_burden(random, nodes.size()).loads());
+            expect(first == table_here.place(key, copy.loads()) && room == who_has_room(table_here, copy),
+                "asked again about equal loads it decides otherwise for key ", key);
+            expect(first == table_there.place(key, copy.loads()) && room == who_has_room(table_there, copy),
+                "two placements decide otherwise with equal candidates and loads for key ", key);
+        }
+    }
+
+    /// Where each of two decisions had room at the other time too, the earlier one of the two in the order was taken both times.
+    void check_load_order(random_stream& random, table_type const& table, std::size_t count, std::uint64_t key)
+    {
+        std::vector<std::pair<set, std::size_t>> seen;
+        for (int i = 0; i < 12; ++i) {
+            auto const carried = draw_burden(random, count);
+            auto const room = who_has_room(table, carried);
+            auto const index = decision(table, key, carried);
+            if (index && (room & bit(*index)) != 0)
+                seen.emplace_back(room, *index);
+        }
+        expect(true);
+        for (auto const& [room, index] : seen)
+            for (auto const& [other_room, other] : seen)
+                expect(index == other || (other_room & bit(index)) == 0 || (room & bit(other)) == 0, "candidates ", index,
+                    " and ", other, " both had room for key ", key, " twice, and once the one was taken, once the other");
+    }
+
+    /// The caller's total is smaller than the sum while some children are counted twice.
+    void check_full(random_stream& random)
+    {
+        each_key(random, [&](table_type const& table, std::size_t count, std::uint64_t key) {
+            burden carried{std::vector<std::uint32_t>(count, std::numeric_limits<std::uint32_t>::max()), random.below(100)};
+            auto const home = valid(table.place(key), count);
+            auto const index = decision(table, key, carried);
+            expect(who_has_room(table, carried) != 0 || !home || !index || index == home, "nobody has room, and key ", key,
+                " is placed with candidate ", index.value_or(count), ", not at home, candidate ", home.value_or(count));
+        });
+    }
+
+    void check_stays(random_stream& random)
+    {
+        auto const model = make_();
+        candidate_list const list{draw_nodes(random, random.between(2, candidates_most), 3)};
+        auto const table = model.build(list.all());
+        burden carried{std::vector<std::uint32_t>(list.size()), 0};
+        for (int child = 0; child < 200; ++child) {
+            auto const index = decision(table, random.next(), carried);
+            if (!index || !table.has_room(*index, carried.loads()))
+                continue; // another law tells of it
+            ++carried.each[*index];
+            ++carried.total;
+            expect_all_stay(table, carried);
+        }
+    }
+
+    /// None of those who carry children would have no room for one of them, if it came now.
+    void expect_all_stay(table_type const& table, burden carried)
+    {
+        --carried.total;
+        for (std::size_t i = 0; i < carried.each.size(); ++i) {
+            if (carried.each[i] == 0)
+                continue;
+            --carried.each[i];
+            expect(table.has_room(i, carried.loads()), "candidate ", i, " of ", carried.each.size(), " took its ",
+                carried.each[i] + 1, " children when it had room, ", carried.total + 1,
+                " are placed, and it has room for one less");
+            ++carried.each[i];
+        }
+    }
+
+    bool circles_ = false; // a lookup asked without end
+};
+
+} // namespace drover::conformance
+
+// drover/conformance/placement_shares.hpp
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace drover::conformance {
+
+/// The laws of a Placement about shares. They hold by chance: what is seen is compared with what is expected, and may differ by
+/// some standard deviations.
+template <class Make>
+class placement_shares : placement_stage<Make> {
+    using stage = placement_stage<Make>;
+    using stage::draw_nodes;
+    using stage::expect;
+    using stage::found_;
+    using stage::make_;
+    using stage::options_;
+    using stage::tell;
+    using stage::valid;
+    using typename stage::table_type;
+
+    static constexpr double deviations_most = 6; ///< more are seen once in some 10^8 looks
+
+public:
+    placement_shares(report& found, Make& make, suite_options options) : stage{found, make, options} {}
+
+    void check_all(placement_bounds const& bounds)
+    {
+        if (bounds.share_deviation) {
+            found_.law(placement_law::weights, [&] { check_weights(*bounds.share_deviation); });
+            tell(placement_law::balance, [&](random_stream random) { check_balance(random, *bounds.share_deviation); });
+        } else {
+            found_.skip(placement_law::weights, "no share_deviation is given");
+            found_.skip(placement_law::balance, "no share_deviation is given");
+        }
+    }
+
+private:
+    /// Over many clusters chance cancels out, so that a small mistake shows.
+    void check_weights(double deviation)
+    {
+        static constexpr std::uint32_t weight_most = 4;
+        struct class_of_weight {
+            double expected = 0, seen = 0, variance = 0;
+        };
+        std::map<std::uint32_t, class_of_weight> classes;
+        random_stream random{options_.seed};
+        auto const model = make_();
+        for (std::uint64_t cluster = 0; cluster < options_.rounds * 8; ++cluster) {
+            weights_by_name nodes;
+            for (std::uint32_t i = 0; i < 3 * weight_most; ++i)
+                nodes.emplace("node-" + std::to_string(random.next()), 1 + i % weight_most);
+            candidate_list const list{nodes};
+            auto const shares = shares_of(model.build(list.all()), list, random, 1'000);
+            for (std::size_t i = 0; i < list.size(); ++i) {
+                auto& each = classes[list[i].weight];
+                auto const expected = share_expected(list, i, 1'000);
+                each.expected += expected;
+                each.seen += shares[i];
+                each.variance += variance_of(expected, list[i].weight, deviation);
+            }
+        }
+        for (auto const& [weight, each] : classes)
+            found_.check(std::abs(each.seen - each.expected) <= deviations_most * std::sqrt(each.variance),
+                "candidates of weight ", weight, " have ", each.seen, " keys in all, and ", each.expected, " were expected");
+    }
+
+    void check_balance(random_stream& random, double deviation)
+    {
+        auto const model = make_();
+        for (std::size_t const count : {2U, 3U, 10U, 40U}) {
+            candidate_list const list{draw_nodes(random, count, random.chance(500'000) ? 1 : 5)};
+            auto const keys = 2'000 * count;
+            auto const shares = shares_of(model.build(list.all()), list, random, keys);
+            for (std::size_t i = 0; i < count; ++i) {
+                auto const expected = share_expected(list, i, keys);
+                expect(std::abs(shares[i] - expected)
+                        <= deviations_most * std::sqrt(variance_of(expected, list[i].weight, deviation)),
+                    "of ", count, " candidates '", list.name(i), "' of weight ", list[i].weight, " has ", shares[i],
+                    " keys, and ", expected, " were expected");
+            }
+        }
+    }
+
+    /// Of the number of keys that a candidate gets: keys are drawn, and so is the share itself.
+    static double variance_of(double expected, std::uint32_t weight, double deviation)
+    {
+        auto const of_share = expected * deviation;
+        return expected + of_share * of_share / weight;
+    }
+
+    static double share_expected(candidate_list const& list, std::size_t index, std::size_t keys)
+    {
+        double weights = 0;
+        for (auto const& who : list.all())
+            weights += weight_of(who);
+        return static_cast<double>(keys) * weight_of(list[index]) / weights;
+    }
+
+    std::vector<double> shares_of(table_type const& table, candidate_list const& list, random_stream& random, std::size_t keys)
+    {
+        std::vector<double> shares(list.size());
+        for (std::size_t i = 0; i < keys; ++i)
+            if (auto const index = valid(table.place(random.next()), list.size()))
+                shares[*index] += 1;
+        return shares;
+    }
+};
+
+} // namespace drover::conformance
+
+// drover/conformance/placement_tables.hpp
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace drover::conformance {
+
+/// The laws of a Placement about tables and `place(key)`: which candidate has a key, and what a change of them moves.
+template <class Make>
+class placement_tables : placement_stage<Make> {
+    using stage = placement_stage<Make>;
+    using stage::answers;
+    using stage::differences;
+    using stage::draw_keys;
+    using stage::draw_nodes;
+    using stage::draw_one_of;
+    using stage::expect;
+    using stage::found_;
+    using stage::make_;
+    using stage::promised;
+    using stage::tell;
+    using stage::valid;
+    using typename stage::placement_type;
+    using typename stage::table_type;
+    using names = std::vector<std::string_view>;
+
+public:
+    placement_tables(report& found, Make& make, suite_options options) : stage{found, make, options} {}
+
+    void check_all()
+    {
+        found_.law(placement_law::capabilities, [&] { check_capabilities(); });
+        answer_for_candidates();
+        answer_the_same();
+        move_little();
+        update();
+    }
+
+private:
+    void answer_for_candidates()
+    {
+        tell(placement_law::in_range, [&](random_stream random) { check_range(random); });
+        tell(placement_law::alone, [&](random_stream random) { check_alone(random); });
+    }
+
+    void answer_the_same()
+    {
+        if constexpr (promised.agreed || promised.by_load)
+            tell(placement_law::agreed, [&](random_stream random) { check_agreed(random); });
+        else
+            found_.skip(placement_law::agreed, "it is neither agreed nor by_load");
+        tell(placement_law::repeatable, [&](random_stream random) { check_repeatable(random); });
+        tell(placement_law::moved, [&](random_stream random) { check_moved(random); });
+        tell(placement_law::keeps_nothing, [&](random_stream random) { check_keeps_nothing(random); });
+        tell(placement_law::weight_range, [&](random_stream random) { check_weight_range(random); });
+    }
+
+    void move_little()
+    {
+        if constexpr (promised.minimal_moves) {
+            tell(placement_law::moves, [&](random_stream random) { check_moves(random); });
+            tell(placement_law::weight_moves, [&](random_stream random) { check_weight_moves(random); });
+        } else {
+            found_.skip(placement_law::moves, "minimal_moves is not promised");
+            found_.skip(placement_law::weight_moves, "minimal_moves is not promised");
+        }
+    }
+
+    void update()
+    {
+        if constexpr (updatable_placement<placement_type>)
+            tell(placement_law::updates, [&](random_stream random) { check_updates(random); });
+        else
+            found_.skip(placement_law::updates, "it is no updatable_placement");
+        if constexpr (updatable_placement<placement_type> && std::copyable<table_type>)
+            tell(placement_law::updated_copy, [&](random_stream random) { check_updated_copy(random); });
+        else
+            found_.skip(placement_law::updated_copy, "it is no updatable_placement, or its tables are not copied");
+    }
+
+    // ---- what it says --------------------------------------------------------------------------------------------------
+
+    void check_capabilities()
+    {
+        found_.check(!promised.agreed || !promised.by_load, "it is agreed, and by_load: loads are not known to all alike");
+        found_.check(!promised.by_load || load_placement<placement_type>,
+            "it is by_load, and has no place(key, loads) and has_room(index, loads): be a load_placement");
+    }
+
+    // ---- answers -------------------------------------------------------------------------------------------------------
+
+    void check_range(random_stream& random)
+    {
+        auto const model = make_();
+        for (std::size_t const count : {2U, 3U, 17U, 60U}) {
+            candidate_list const list{draw_nodes(random, count, 4)};
+            auto const table = model.build(list.all());
+            for (auto const key : draw_keys(random))
+                expect(table.place(key) < count, "of ", count, " candidates key ", key, " got index ", table.place(key));
+        }
+    }
+
+    void check_alone(random_stream& random)
+    {
+        auto const model = make_();
+        for (std::uint32_t const weight : {0U, 1U, 7U, std::numeric_limits<std::uint32_t>::max()}) {
+            candidate_list const list{{{"alone", weight}}};
+            auto const table = model.build(list.all());
+            for (auto const key : draw_keys(random, 100))
+                expect(table.place(key) == 0, "key ", key, " got index ", table.place(key), " of a candidate of weight ", weight);
+        }
+    }
+
+    /// Another node has a placement, a list and a past of its own.
+    void check_agreed(random_stream& random)
+    {
+        auto const here = make_();
+        auto const there = make_();
+        (void)there.build(candidate_list{draw_nodes(random, 5, 2)}.all());
+        auto const nodes = draw_nodes(random, random.between(2, 40), 3);
+        candidate_list const list_here{nodes};
+        candidate_list const list_there{nodes};
+        auto const keys = draw_keys(random);
+        auto const table_there = there.build(list_there.all());
+        expect_equal(answers(here.build(list_here.all()), list_here, keys), answers(table_there, list_there, keys), keys,
+            "two placements built from equal candidates disagree about");
+    }
+
+    void check_repeatable(random_stream& random)
+    {
+        auto const model = make_();
+        candidate_list const list{draw_nodes(random, random.between(2, 40), 3)};
+        candidate_list const other{draw_nodes(random, list.size(), 3)};
+        auto const keys = draw_keys(random);
+        auto const table = model.build(list.all());
+        auto const first = answers(table, list, keys);
+        names twice;
+        for (auto const key : keys) {
+            (void)table.place(key);
+            twice.push_back(list.name(valid(table.place(key), list.size()).value_or(list.size())));
+        }
+        expect_equal(first, twice, keys, "asked twice in a row it changed its answer for");
+        auto const table_of_others = model.build(other.all());
+        (void)answers(table_of_others, other, keys);
+        expect_equal(first, answers(table, list, keys), keys, "after another table was built this one changed");
+        expect_equal(
+            first, answers(model.build(list.all()), list, keys), keys, "a second table of the same candidates gives others for");
+    }
+
+    void check_moved(random_stream& random)
+    {
+        auto first = make_();
+        candidate_list const list{draw_nodes(random, random.between(2, 40), 3)};
+        auto const keys = draw_keys(random);
+        auto table = first.build(list.all());
+        auto const expected = answers(table, list, keys);
+        auto const second{std::move(first)};
+        expect_equal(expected, answers(table, list, keys), keys, "after its placement was moved a table changed");
+        expect_equal(
+            expected, answers(second.build(list.all()), list, keys), keys, "a placement that was moved builds another table for");
+        check_copied(table, list, keys, expected);
+        table_type constructed{std::move(table)};
+        expect_equal(expected, answers(constructed, list, keys), keys, "a table that was moved changed");
+        table_type assigned{};
+        assigned = std::move(constructed);
+        expect_equal(expected, answers(assigned, list, keys), keys, "a table that was moved by assignment changed");
+    }
+
+    void check_copied(
+        table_type const& table, candidate_list const& list, std::vector<std::uint64_t> const& keys, names const& expected)
+    {
+        if constexpr (std::copyable<table_type>) {
+            table_type const constructed{table};
+            table_type assigned{};
+            assigned = table;
+            expect_equal(expected, answers(constructed, list, keys), keys, "the copy of a table differs for");
+            expect_equal(expected, answers(assigned, list, keys), keys, "a table that was copied by assignment differs for");
+            expect_equal(expected, answers(table, list, keys), keys, "a table from which copies were made changed");
+        }
+    }
+
+    void check_keeps_nothing(random_stream& random)
+    {
+        auto const model = make_();
+        auto const nodes = draw_nodes(random, random.between(2, 40), 3);
+        candidate_list list{nodes};
+        candidate_list const same{nodes};
+        auto const keys = draw_keys(random);
+        auto table = model.build(list.all());
+        auto const expected = answers(table, list, keys);
+        auto const kept = names_of(same, list, expected);
+        list.overwrite();
+        expect_equal(kept, answers(table, same, keys), keys, "after its candidates were overwritten a table changed");
+        if constexpr (updatable_placement<placement_type>) {
+            auto const after = draw_nodes(random, random.between(2, 40), 3);
+            candidate_list before{nodes};
+            candidate_list list_after{after};
+            candidate_list const same_after{after};
+            model.update(table, before.all(), list_after.all());
+            auto const updated = names_of(same_after, list_after, answers(table, list_after, keys));
+            before.overwrite();
+            list_after.overwrite();
+            expect_equal(
+                updated, answers(table, same_after, keys), keys, "after its candidates were overwritten an update changed");
+        }
+    }
+
+    /// The same names, where they last.
+    static names names_of(candidate_list const& lasting, candidate_list const& list, names const& given)
+    {
+        names result;
+        for (auto const name : given) {
+            auto const at = std::find_if(list.all().begin(), list.all().end(), [&](auto const& who) { return who.name == name; });
+            result.push_back(lasting.name(static_cast<std::size_t>(at - list.all().begin())));
+        }
+        return result;
+    }
+
+    void check_weight_range(random_stream& random)
+    {
+        auto const model = make_();
+        auto given = draw_nodes(random, 6, 3);
+        auto counted = given;
+        given.begin()->second = 0;
+        counted.begin()->second = 1;
+        given.rbegin()->second = random.chance(500'000) ? candidate::weight_max + 1 : std::numeric_limits<std::uint32_t>::max();
+        counted.rbegin()->second = candidate::weight_max;
+        candidate_list const list{given};
+        candidate_list const same{counted};
+        auto const keys = draw_keys(random);
+        expect_equal(answers(model.build(list.all()), list, keys), answers(model.build(same.all()), same, keys), keys,
+            "weights of 0 and of more than the largest do not count as 1 and the largest for");
+    }
+
+    // ---- moves ---------------------------------------------------------------------------------------------------------
+
+    void check_moves(random_stream& random)
+    {
+        auto const model = make_();
+        auto nodes = draw_nodes(random, 6, 3);
+        auto const keys = draw_keys(random);
+        for (int step = 0; step < 24; ++step) {
+            auto after = nodes;
+            auto const leaves = nodes.size() > 2 && random.chance(500'000);
+            auto const name = leaves ? std::string{draw_one_of(random, nodes)} : stage::draw_name(random);
+            if (leaves)
+                after.erase(name);
+            else
+                after.emplace(name, static_cast<std::uint32_t>(random.between(1, 3)));
+            check_change(model, nodes, after, name, keys);
+            nodes = std::move(after);
+        }
+    }
+
+    void check_weight_moves(random_stream& random)
+    {
+        auto const model = make_();
+        auto nodes = draw_nodes(random, random.between(2, 12), 8);
+        auto const keys = draw_keys(random);
+        for (int step = 0; step < 24; ++step) {
+            auto after = nodes;
+            auto const name = std::string{draw_one_of(random, nodes)};
+            after.at(name) = static_cast<std::uint32_t>(random.between(1, 8));
+            check_change(model, nodes, after, name, keys);
+            nodes = std::move(after);
+        }
+    }
+
+    /// `name` is the only one that differs. What moves goes to it when it comes or grows, and comes from it otherwise.
+    void check_change(placement_type const& model, weights_by_name const& before, weights_by_name const& after,
+        std::string_view name, std::vector<std::uint64_t> const& keys)
+    {
+        auto const weight = [&](weights_by_name const& nodes) {
+            auto const at = nodes.find(name);
+            return at == nodes.end() ? 0 : at->second;
+        };
+        auto const takes = weight(after) > weight(before);
+        candidate_list const list_before{before};
+        candidate_list const list_after{after};
+        auto const first = answers(model.build(list_before.all()), list_before, keys);
+        auto const second = answers(model.build(list_after.all()), list_after, keys);
+        std::size_t strange = 0;
+        for (std::size_t i = 0; i < keys.size(); ++i)
+            strange += first[i] != second[i] && (takes ? second[i] : first[i]) != name ? 1U : 0U;
+        expect(strange == 0, "the weight of '", name, "' among ", before.size(), " went from ", weight(before), " to ",
+            weight(after), " (0: not there), and ", strange, " of ", keys.size(), " keys moved between others, or the wrong way");
+    }
+
+    // ---- updates -------------------------------------------------------------------------------------------------------
+
+    /// Nodes come, go and change their weights, few at a time or many; never to nobody.
+    static weights_by_name draw_change(random_stream& random, weights_by_name nodes)
+    {
+        auto const changes = random.chance(100'000) ? 40 : random.between(0, 3);
+        for (std::uint64_t i = 0; i < changes; ++i) {
+            auto const name = "node-" + std::to_string(random.below(60));
+            if (nodes.contains(name) && nodes.size() > 1 && random.chance(600'000))
+                nodes.erase(name);
+            else
+                nodes[name] = static_cast<std::uint32_t>(random.below(4)); // 0 counts as 1
+        }
+        return nodes;
+    }
+
+    void check_updates(random_stream& random) requires updatable_placement<placement_type>
+    {
+        auto const model = make_();
+        auto nodes = draw_nodes(random, random.between(1, 30), 3);
+        std::deque<candidate_list> lists;
+        lists.emplace_back(nodes);
+        auto table = model.build(lists.back().all());
+        for (int step = 0; step < 40; ++step) {
+            nodes = draw_change(random, std::move(nodes));
+            auto const& before = lists.back();
+            auto const& after = lists.emplace_back(nodes);
+            model.update(table, before.all(), after.all());
+            expect_built(table, model.build(after.all()), after, draw_keys(random, 100), step);
+        }
+    }
+
+    void expect_built(table_type const& table, table_type const& built, candidate_list const& list,
+        std::vector<std::uint64_t> const& keys, int step)
+    {
+        auto const count = differences(answers(table, list, keys), answers(built, list, keys));
+        expect(count == 0, "after ", step + 1, " updates, with ", list.size(), " candidates, ", count, " of ", keys.size(),
+            " keys get another answer than from a built table");
+        if constexpr (std::equality_comparable<table_type>)
+            expect(table == built, "after ", step + 1, " updates, with ", list.size(),
+                " candidates, the table is not == a built one");
+    }
+
+    void check_updated_copy(random_stream& random) requires updatable_placement<placement_type>
+    {
+        auto const model = make_();
+        auto const nodes = draw_nodes(random, random.between(2, 30), 3);
+        candidate_list const before{nodes};
+        auto const keys = draw_keys(random);
+        auto const table = model.build(before.all());
+        auto const expected = answers(table, before, keys);
+        for (int round = 0; round < 4; ++round) {
+            candidate_list const after{draw_change(random, nodes)};
+            auto copy = table;
+            model.update(copy, before.all(), after.all());
+            expect_equal(expected, answers(table, before, keys), keys, "after an update of its copy a table changed");
+        }
+    }
+
+    // ---- comparing -----------------------------------------------------------------------------------------------------
+
+    void expect_equal(names const& expected, names const& seen, std::vector<std::uint64_t> const& keys, char const* sentence)
+    {
+        auto const count = differences(expected, seen);
+        expect(count == 0, sentence, ' ', count, " of ", keys.size(), " keys");
+    }
+};
+
+} // namespace drover::conformance
+
+// drover/conformance/placement.hpp
+
+#include <concepts>
+#include <type_traits>
+
+namespace drover::conformance {
+
+/// Holds a model of Placement to the laws of docs/concepts/placement.md.
+///
+/// `model`: a placement, of which copies are made, or a callable `model()` that gives a fresh one, equal to all others that it
+/// gave. Laws of `updatable_placement`, `ranked_placement`, `load_placement` and `minimal_moves` are looked at when the type
+/// promises them. That an answer is the same on every machine, for ever, is for golden values to show.
+///
+/// A model that does not return from a call stops the suite. Complexity: some hundred tables of up to 60 candidates a round, and
+/// half a million lookups.
+template <class Model>
+report check_placement(Model const& model, placement_bounds const& bounds = {}, suite_options options = {})
+{
+    auto const make = [&model] {
+        if constexpr (std::invocable<Model const&>)
+            return model();
+        else
+            return Model{model};
+    };
+    using model_type = std::invoke_result_t<decltype(make) const&>;
+    static_assert(placement<model_type>,
+        "drover: check_placement is given a Placement that is copied, or a way to make one (see docs/concepts/placement.md)");
+    report found{"Placement"};
+    placement_tables<decltype(make) const>{found, make, options}.check_all();
+    placement_shares<decltype(make) const>{found, make, options}.check_all(bounds);
+    placement_choices<decltype(make) const>{found, make, options}.check_all();
+    return found;
+}
+
+/// The same, for a placement that is made without arguments.
+template <class Placement>
+report check_placement(placement_bounds const& bounds = {}, suite_options options = {})
+{
+    return check_placement([] { return Placement{}; }, bounds, options);
+}
+
+} // namespace drover::conformance
+
 // drover/conformance/store_laws.hpp
 
 #include <string_view>

@@ -157,7 +157,8 @@ template <class... Args, class Handler>
 [[nodiscard]] unique_function<void(Args...)> keep_handler(Handler&& handler)
 {
     using keeper = handler_keeper<std::decay_t<Handler>, Args...>;
-    static_assert(requires { sizeof(keeper); },
+    static_assert(
+        requires { sizeof(keeper); },
         "drover: completion handlers need #include <drover/completion.hpp>, which drover/net.hpp, drover/simulation.hpp and "
         "drover/coroutine.hpp bring along");
     return keeper::keep(std::forward<Handler>(handler));
@@ -406,6 +407,7 @@ private:
 #include <boost/system/error_category.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <cerrno>
 #include <string>
 #include <type_traits>
 
@@ -436,6 +438,13 @@ public:
     return code == errc::success ? error_code{} : error_code{static_cast<int>(code), category()};
 }
 
+namespace detail {
+
+/// What Asio's operations complete with when they are cancelled (`boost::asio::error::operation_aborted`, whose header
+/// brings the errors of name resolution along).
+[[nodiscard]] inline error_code operation_aborted() { return {ECANCELED, boost::system::system_category()}; }
+
+} // namespace detail
 } // namespace drover
 
 template <>
@@ -446,7 +455,6 @@ struct boost::system::is_error_code_enum<drover::errc> : std::true_type {
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/error.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -632,7 +640,7 @@ private:
                     return;
                 link->host->post([link] {
                     if (auto receiver = std::exchange(link->receiver, nullptr))
-                        receiver(boost::asio::error::operation_aborted, child_message{{}, {}, nullptr});
+                        receiver(detail::operation_aborted(), child_message{{}, {}, nullptr});
                 });
             });
         }
@@ -668,7 +676,7 @@ private:
             if (type == boost::asio::cancellation_type::none || link->host == nullptr || kept == nullptr)
                 return;
             link->host->cancel_timer(timer);
-            link->host->post([kept] { finish(*kept, boost::asio::error::operation_aborted); });
+            link->host->post([kept] { finish(*kept, detail::operation_aborted()); });
         });
     }
 
@@ -689,12 +697,14 @@ private:
 #include <coroutine>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace drover {
 
@@ -717,6 +727,17 @@ public:
 using child_factory = std::function<std::unique_ptr<child_instance>(child_context)>;
 
 namespace detail {
+
+/// The types of children that are registered, by name.
+using child_factories = std::map<std::string, child_factory, std::less<>>;
+
+[[nodiscard]] inline std::vector<std::string> names_of(child_factories const& registered)
+{
+    std::vector<std::string> names;
+    for (auto const& [name, factory] : registered)
+        names.push_back(name);
+    return names;
+}
 
 /// Drives an object by the hooks that it has, all of them optional:
 ///
@@ -1043,7 +1064,15 @@ public:
     };
 
     bytes_index() = default;
-    bytes_index(bytes_index&& other) noexcept : slots_{std::move(other.slots_)}, size_{std::exchange(other.size_, 0)} {}
+    bytes_index(bytes_index&& other) noexcept { swap(other); }
+    bytes_index& operator=(bytes_index&&) = delete;
+    ~bytes_index() = default;
+
+    void swap(bytes_index& other) noexcept
+    {
+        slots_.swap(other.slots_);
+        std::swap(size_, other.size_);
+    }
 
     /// Null when there is none.
     [[nodiscard]] node* find(bytes_view key, std::uint64_t hash) const
@@ -1139,7 +1168,12 @@ public:
 
     bytes_table() = default;
     bytes_table(bytes_table&&) noexcept = default;
-    bytes_table& operator=(bytes_table&&) = delete;
+    bytes_table& operator=(bytes_table&& other) noexcept
+    {
+        auto old = std::move(*this);
+        index_.swap(other.index_);
+        return *this;
+    }
 
     ~bytes_table()
     {
@@ -1587,8 +1621,8 @@ enum class verdict : std::uint8_t { yield, assert_claim };
 
 // drover/supervision/restart_window.hpp
 
-#include <algorithm>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 namespace drover::supervision {
@@ -1619,20 +1653,25 @@ public:
     /// Failures that happened so long ago, on whatever node.
     restart_window(std::vector<duration> const& ages, time_point now)
     {
-        failures_.reserve(ages.size() + 1);
-        for (auto const age : ages) // oldest first, from an honest peer: each belongs at the end
-            failures_.insert(std::upper_bound(failures_.begin(), failures_.end(), now - age), now - age);
+        for (auto const age : ages) {
+            failures_.push_back(now - age);
+            for (auto at = failures_.size() - 1; at > 0 && failures_[at] < failures_[at - 1]; --at)
+                std::swap(failures_[at], failures_[at - 1]); // an honest peer told the oldest first
+        }
     }
 
     /// Counts a failure. True when that is still within the intensity: the child may be restarted.
     /// O(failures in the window), at most `max_restarts` + 1.
     bool add_failure(restart_intensity const& intensity, time_point now)
     {
-        forget_older(now - intensity.max_seconds);
+        auto const limit = now - intensity.max_seconds;
         failures_.push_back(now);
+        // OTP counts a restart as inside the window when it is not older than the period: the bound itself is inside.
         auto const kept_max = std::size_t{intensity.max_restarts} + 1;
-        if (failures_.size() > kept_max)
-            failures_.erase(failures_.begin(), failures_.end() - static_cast<std::ptrdiff_t>(kept_max));
+        auto first = failures_.begin();
+        while (*first < limit || failures_.end() - first > static_cast<std::ptrdiff_t>(kept_max))
+            ++first;
+        failures_.erase(failures_.begin(), first);
         return failures_.size() <= intensity.max_restarts;
     }
 
@@ -1651,12 +1690,6 @@ public:
     void clear() { failures_.clear(); }
 
 private:
-    // OTP counts a restart as inside the window when it is not older than the period: the bound itself is inside.
-    void forget_older(time_point limit)
-    {
-        failures_.erase(failures_.begin(), std::lower_bound(failures_.begin(), failures_.end(), limit));
-    }
-
     std::vector<time_point> failures_; // oldest first
 };
 
@@ -2493,18 +2526,20 @@ struct child_entry {
 };
 
 /// All children of the scope: by id, and in an order that is the same for equal histories. Addresses are stable.
-class child_table {
+/// `Entry`: a `child_entry`.
+template <class Entry>
+class basic_child_table {
 public:
     /// `scope_key` makes two supervisors spread the same ids differently.
-    explicit child_table(std::uint64_t scope_key) : scope_key_{scope_key} {}
+    explicit basic_child_table(std::uint64_t scope_key) : scope_key_{scope_key} {}
 
-    [[nodiscard]] child_entry* find(bytes_view id)
+    [[nodiscard]] Entry* find(bytes_view id)
     {
         auto* const found = entries_.find(id);
         return found == nullptr ? nullptr : &found->value;
     }
 
-    [[nodiscard]] child_entry const* find(bytes_view id) const
+    [[nodiscard]] Entry const* find(bytes_view id) const
     {
         auto const* const found = entries_.find(id);
         return found == nullptr ? nullptr : &found->value;
@@ -2512,7 +2547,7 @@ public:
 
     [[nodiscard]] std::uint64_t key_of(bytes_view id) const { return hash64(id, scope_key_); }
 
-    child_entry& get(bytes_view id)
+    Entry& get(bytes_view id)
     {
         auto const [at, made] = entries_.insert(id);
         auto& entry = at->value;
@@ -2526,7 +2561,7 @@ public:
     }
 
     /// Pre: no longer owned, present, local or dirty.
-    void erase(child_entry& entry)
+    void erase(Entry& entry)
     {
         order_.back()->position = entry.position;
         order_[entry.position] = order_.back();
@@ -2534,14 +2569,16 @@ public:
         entries_.erase(*entry.id);
     }
 
-    [[nodiscard]] std::vector<child_entry*> const& order() const { return order_; }
+    [[nodiscard]] std::vector<Entry*> const& order() const { return order_; }
     [[nodiscard]] std::size_t size() const { return order_.size(); }
 
 private:
     std::uint64_t scope_key_;
-    bytes_table<child_entry> entries_;
-    std::vector<child_entry*> order_;
+    bytes_table<Entry> entries_;
+    std::vector<Entry*> order_;
 };
+
+using child_table = basic_child_table<child_entry>;
 
 } // namespace drover::core
 
@@ -2557,19 +2594,23 @@ namespace drover::core {
 enum class presence : std::uint8_t { unknown, present, absent };
 
 /// One life of one node, as the core of one scope knows it.
-struct node_entry {
+template <class Child>
+struct basic_node_entry {
     node_id id;
     bool alive = false;
     bool recovered = false; ///< dead, and a regroup since then: its children may be claimed
     presence here = presence::unknown;
-    std::uint32_t load = 0;       ///< how many of these should run
-    std::uint32_t coming = 0;     ///< more are on their way to it, by what this node asked
-    child_entry* owned = nullptr; ///< the children that it is recorded to own
+    std::uint32_t load = 0;   ///< how many of these should run
+    std::uint32_t coming = 0; ///< more are on their way to it, by what this node asked
+    Child* owned = nullptr;   ///< the children that it is recorded to own
 };
 
-/// Gives every life of every node a small number, and lists the children that it owns.
-class node_table {
+/// Gives every life of every node a small number, and lists the children that it owns. `Child`: a `child_entry`.
+template <class Child>
+class basic_node_table {
 public:
+    using node_entry = basic_node_entry<Child>;
+
     node_index intern(node_id const& id)
     {
         auto const at = place_of(id);
@@ -2592,7 +2633,7 @@ public:
     [[nodiscard]] node_index size() const { return static_cast<node_index>(nodes_.size()); }
 
     /// A child counts as load of its owner, or not any more. Pre: it counts only while it has an owner. O(1).
-    void set_counted(child_entry& child, bool counted)
+    void set_counted(Child& child, bool counted)
     {
         if (child.counted == counted)
             return;
@@ -2601,7 +2642,7 @@ public:
     }
 
     /// Moves a child to the list of its owner; it does not count as load until it is said to. O(1).
-    void set_owner(child_entry& child, node_index owner)
+    void set_owner(Child& child, node_index owner)
     {
         if (child.owner == owner)
             return;
@@ -2625,7 +2666,9 @@ public:
     }
 
 private:
-    [[nodiscard]] std::vector<node_index>::const_iterator place_of(node_id const& id) const
+    using place = std::vector<node_index>::const_iterator;
+
+    [[nodiscard]] place place_of(node_id const& id) const
     {
         return std::lower_bound(sorted_.begin(), sorted_.end(), id,
             [this](node_index index, node_id const& wanted) { return nodes_[index].id < wanted; });
@@ -2634,6 +2677,9 @@ private:
     std::vector<node_entry> nodes_;
     std::vector<node_index> sorted_; // by id
 };
+
+using node_entry = basic_node_entry<child_entry>;
+using node_table = basic_node_table<child_entry>;
 
 } // namespace drover::core
 
@@ -2801,28 +2847,43 @@ struct candidate {
 /// What the candidates carry now. A child that is being placed is not counted, also where it runs already.
 struct candidate_loads {
     std::span<std::uint32_t const> each; ///< children, indexed as the candidates
-    std::uint64_t total = 0;             ///< their sum: kept by the caller, so that a lookup need not add up
+    /// Their sum, so that a lookup need not add up. It is smaller while children are counted with two candidates, on their way
+    /// from one to the other.
+    std::uint64_t total = 0;
 };
+
+// clang-format off
+// The parts of a Placement, each with a sentence of its own for whoever misses it.
+
+/// Says what it promises.
+template <class P>
+concept has_placement_capabilities = requires { { P::capabilities } -> std::convertible_to<placement_capabilities>; };
+
+/// Has tables that are asked.
+template <class P>
+concept has_placement_table = requires(typename P::table_type const& table, std::uint64_t key) {
+        requires std::movable<typename P::table_type> && std::default_initializable<typename P::table_type>;
+        { table.place(key) } -> std::same_as<std::size_t>;
+    };
+// clang-format on
 
 /// Who should run a child: a pure function of the candidates and the child's key. See docs/concepts/placement.md.
 ///
-/// `build` gets the candidates sorted by name, each name once, and gives a table; `place(key)` of that table gives the index
-/// of a candidate. Pre of `place`: there is a candidate. Keys are hashes that are uniform over 64 bits.
+/// `build` gets the candidates, one at least, sorted by name, each name once, and gives a table that keeps nothing of them;
+/// `place(key)` of that table gives the index of a candidate. Pre of `place`: the table was built. Keys are hashes that are
+/// uniform over 64 bits.
 // clang-format off
 template <class P>
 concept placement = std::move_constructible<P> && std::default_initializable<P>
-    && requires(P const& p, std::span<candidate const> candidates, std::uint64_t key) {
-           typename P::table_type;
-           requires std::movable<typename P::table_type> && std::default_initializable<typename P::table_type>;
-           { P::capabilities } -> std::convertible_to<placement_capabilities>;
+    && has_placement_capabilities<P> && has_placement_table<P>
+    && requires(P const& p, std::span<candidate const> candidates) {
            { p.build(candidates) } -> std::same_as<typename P::table_type>;
-           { p.build(candidates).place(key) } -> std::same_as<std::size_t>;
        };
 
 /// A placement whose tables follow a change of the candidates for less than a new table costs.
 ///
-/// Pre of `update`: `table` is what this placement built from `before`, or updated to it; both lists are sorted by name, each
-/// name once. Post: `table` equals `build(after)`. The table keeps nothing of either list.
+/// Pre of `update`: `table` is what this placement built from `before`, or updated to it; both lists are as `build` takes them.
+/// Post: `table` equals `build(after)`, and a table of which it is a copy is as it was. The table keeps nothing of either list.
 template <class P>
 concept updatable_placement = placement<P>
     && requires(P const& p, typename P::table_type& table, std::span<candidate const> before, std::span<candidate const> after) {
@@ -2833,7 +2894,8 @@ concept updatable_placement = placement<P>
 ///
 /// `place_where(key, accepts)` gives the first candidate in that order for whose index the predicate is true, and `place(key)`
 /// where it is true for nobody. With a predicate that is always true it gives `place(key)`. The predicate is a function of the
-/// index alone; it may be asked about one index several times, and about indices that come later in the order.
+/// index alone; it may be asked about one index several times, and about indices that come later in the order. `place_where` is a
+/// template that takes any predicate: callers pass lambdas with captures.
 template <class P>
 concept ranked_placement = placement<P>
     && requires(typename P::table_type const& table, std::uint64_t key, bool (&accepts)(std::size_t)) {
@@ -2843,6 +2905,9 @@ concept ranked_placement = placement<P>
 /// A placement that looks at loads. `place(key)` is then the child's home: the node that decides where the child goes, the same
 /// in every equal view; `place(key, loads)` is its decision. `has_room(index, loads)`: that candidate may be given one child
 /// more. Pre: `loads` has a figure for each candidate.
+///
+/// Each key has an order of all candidates, its home first. The decision is the first that has room, or the home when nobody has.
+/// A child that was given to one with room may stay: while children only come, its node has room for it.
 template <class P>
 concept load_placement = placement<P> && P::capabilities.by_load && !P::capabilities.agreed
     && requires(typename P::table_type const& table, std::uint64_t key, candidate_loads const& loads) {
@@ -3161,6 +3226,7 @@ private:
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace drover {
@@ -3209,41 +3275,63 @@ struct store_effects {
     bool acknowledgement_changed = false; ///< `held_by` or `covers` may answer differently now
 };
 
+// clang-format off
+// The parts of a StateStore, each with a sentence of its own for whoever misses it.
+
+/// Says what it promises.
+template <class S>
+concept has_store_capabilities = requires { { S::capabilities } -> std::convertible_to<store_capabilities>; };
+
+/// Keeps records.
+template <class S>
+concept keeps_records = requires(S& s, S const& c, node_id const& id, record_table table, bytes_view key, record_rank rank,
+        bytes value) {
+        s.open(id);                                                                   // once, first: who writes here
+        { s.put(table, key, rank, std::move(value)) } -> std::same_as<store_version>; // 0: outranked, nothing written
+        { s.remove(table, key, rank) } -> std::same_as<store_version>; // 0: outranked, or nothing there; nothing written
+        // none: absent or removed; valid until the next call that is not const
+        { c.find(table, key) } -> std::same_as<std::optional<record_view>>;
+        { c.rank_of(table, key) } -> std::same_as<std::optional<record_rank>>; // also of a removal that is still remembered
+        { c.version() } -> std::same_as<store_version>;                        // of the newest local write
+    };
+
+/// Talks to the stores of other members.
+template <class S>
+concept talks_to_peers = requires(S& s, S const& c, node_id const& id, bytes_view frame, time_point now,
+        std::span<node_id const> members) {
+        s.set_members(members);       // all that count: the living and the dead, not those that left
+        s.on_peer_up(id, now);        // can be sent to; is brought level
+        s.on_peer_connected(id, now); // what was sent before may not have gone out
+        s.on_peer_down(id, now);
+        s.on_message(id, frame, now); // from that peer's store; hostile until decoded
+        s.on_time(now);
+        s.flush(now);                 // sends what was written since the last flush, as one batch
+        { c.deadline() } -> std::same_as<time_point>;
+        { s.effects() } -> std::same_as<store_effects&>; // the caller empties it
+    };
+
+/// Says who holds what.
+template <class S>
+concept says_who_holds = requires(S& s, S const& c, node_id const& id, store_version version, bytes_view context,
+        std::size_t count) {
+        // every local write up to it is held by `count` members, this one included
+        { c.held_by(count) } -> std::same_as<store_version>;
+        { c.has_seen(id, version) } -> std::same_as<bool>; // that node's write of this version is known here
+        { c.context() } -> std::same_as<bytes>;            // what this replica has seen, encoded
+        // has seen all that the peer's context names; asks for it if not
+        { s.covers(context, id) } -> std::same_as<bool>;
+        { c.acknowledges(context, version) } -> std::same_as<bool>; // that context includes our writes up to this one
+        { c.level_with(id) } -> std::same_as<bool>;   // has seen all that this peer is known to have seen
+        { c.synchronised(id) } -> std::same_as<bool>; // has been brought level with this peer once since it came up
+    };
+// clang-format on
+
 /// What should run, who runs it, what it last saved: a replicated map. See docs/concepts/state_store.md.
 ///
 /// Local writes are visible at once and go out with the next `flush`. Nothing here knows what a record means.
-// clang-format off
 template <class S>
-concept state_store = std::move_constructible<S> && std::default_initializable<S>
-    && requires(S& s, S const& c, node_id const& id, record_table table, bytes_view key, record_rank rank, bytes value,
-        store_version version, bytes_view frame, std::size_t count, time_point now, std::span<node_id const> members) {
-           { S::capabilities } -> std::convertible_to<store_capabilities>;
-           s.open(id);                                                // once, first: who writes here
-           { s.put(table, key, rank, std::move(value)) } -> std::same_as<store_version>; // 0: outranked, nothing written
-           { s.remove(table, key, rank) } -> std::same_as<store_version>;                // 0: outranked, nothing written
-           // none: absent or removed; valid until the next write
-           { c.find(table, key) } -> std::same_as<std::optional<record_view>>;
-           { c.rank_of(table, key) } -> std::same_as<std::optional<record_rank>>; // also of a removal that is still remembered
-           s.set_members(members);                // all that count: the living and the dead, not those that left
-           s.on_peer_up(id, now);                 // can be sent to; is brought level
-           s.on_peer_connected(id, now);          // what was sent before may not have gone out
-           s.on_peer_down(id, now);
-           s.on_message(id, frame, now);          // from that peer's store; hostile until decoded
-           s.on_time(now);
-           s.flush(now);                          // sends what was written since the last flush, as one batch
-           { c.deadline() } -> std::same_as<time_point>;
-           { s.effects() } -> std::same_as<store_effects&>; // the caller empties it
-           { c.version() } -> std::same_as<store_version>;  // of the newest local write
-           // every local write up to it is held by `count` members, this one included
-           { c.held_by(count) } -> std::same_as<store_version>;
-           { c.has_seen(id, version) } -> std::same_as<bool>; // that node's write of this version is known here
-           { c.context() } -> std::same_as<bytes>;          // what this replica has seen, encoded
-           { s.covers(frame, id) } -> std::same_as<bool>;   // has seen all that the peer's context names; asks for it if not
-           { c.acknowledges(frame, version) } -> std::same_as<bool>; // that context includes our writes up to this one
-           { c.level_with(id) } -> std::same_as<bool>;      // has seen all that this peer is known to have seen
-           { c.synchronised(id) } -> std::same_as<bool>;    // has been brought level with this peer once since it came up
-       };
-// clang-format on
+concept state_store = std::move_constructible<S> && std::default_initializable<S> && has_store_capabilities<S> && keeps_records<
+    S> && talks_to_peers<S> && says_who_holds<S>;
 
 } // namespace drover
 
@@ -3703,10 +3791,7 @@ struct core_state {
         return due;
     }
 
-    void send(std::string const& to, bytes frame)
-    {
-        emit(send_effect{to, std::make_shared<bytes const>(std::move(frame))});
-    }
+    void send(std::string const& to, bytes frame) { emit(send_effect{to, std::make_shared<bytes const>(std::move(frame))}); }
 
     void tell(event_kind kind, std::string_view subject, generation_number generation = 0, std::string_view reason = {})
     {
@@ -4217,13 +4302,14 @@ struct member_record {
 ///             |     speaks to us, or counter > death_counter       |
 ///             +---------------------> left <-----------------------+        a larger incarnation: alive
 ///                    it says so, or others heard it say so
-class member_table {
+///
+/// `Record`: a `member_record`.
+template <class Record>
+class basic_member_table {
 public:
     /// Counters that others may have heard of, and we not yet, when we find a member dead. A death that such a counter could
     /// undo would be undone at every crash.
     static constexpr std::uint64_t counters_in_flight = 3;
-
-    member_table() = default;
 
     /// Begins with `self`, alive. Pre: called once; count_max > 0.
     void open(peer const& self, std::size_t count_max, time_point now)
@@ -4236,12 +4322,12 @@ public:
     }
 
     /// Sorted by name, this node included.
-    [[nodiscard]] std::vector<member_record> const& records() const { return records_; }
+    [[nodiscard]] std::vector<Record> const& records() const { return records_; }
 
-    [[nodiscard]] bool is_self(member_record const& record) const { return record.who.id.name == self_name_; }
+    [[nodiscard]] bool is_self(Record const& record) const { return record.who.id.name == self_name_; }
 
     /// Pre: opened. Valid until a member is added.
-    [[nodiscard]] member_record& self()
+    [[nodiscard]] Record& self()
     {
         auto* const record = find(self_name_);
         expects(record != nullptr, "a member_table was used before it was opened");
@@ -4249,7 +4335,7 @@ public:
     }
 
     /// The record of this name, or null. Valid until a member is added. O(log members).
-    [[nodiscard]] member_record* find(std::string_view name)
+    [[nodiscard]] Record* find(std::string_view name)
     {
         auto const at = position_of(name);
         return at != records_.end() && at->who.id.name == name ? &*at : nullptr;
@@ -4306,7 +4392,7 @@ public:
     }
 
     /// The member itself spoke to us.
-    bool hear(member_record& record, time_point now)
+    bool hear(Record& record, time_point now)
     {
         if (record.who.state == member_state::left)
             return false;
@@ -4354,17 +4440,17 @@ public:
         return true;
     }
 
-    /// Nobody listens at `address`: a member that did, and to which we hold no connection, is dead. Gives those found dead.
-    std::vector<heartbeat_messages::obituary> bury_refused(std::string_view address)
+    /// Nobody listens at `address`: a member that did, and to which we hold no connection, is dead. Calls `tell` with the
+    /// obituary of each that is found dead.
+    template <class Tell>
+    void bury_refused(std::string_view address, Tell&& tell)
     {
-        std::vector<heartbeat_messages::obituary> found;
         for (auto& each : records_) {
             if (each.who.address != address || !each.refusal_counts || !may_be_buried(each))
                 continue;
             bury(each);
-            found.push_back({each.who.id, each.death_counter});
+            tell(heartbeat_messages::obituary{each.who.id, each.death_counter});
         }
-        return found;
     }
 
     /// All whose counters have stood still for `timeout` are dead, connected or not.
@@ -4391,14 +4477,14 @@ public:
     void leave() { become(self(), member_state::left); }
 
 private:
-    [[nodiscard]] std::vector<member_record>::iterator position_of(std::string_view name)
+    [[nodiscard]] typename std::vector<Record>::iterator position_of(std::string_view name)
     {
         return std::lower_bound(records_.begin(), records_.end(), name,
-            [](member_record const& record, std::string_view wanted) { return record.who.id.name < wanted; });
+            [](Record const& record, std::string_view wanted) { return record.who.id.name < wanted; });
     }
 
     /// A new record, or null when there is no room for it. Pre: there is none of this name.
-    member_record* add(heartbeat_messages::report const& told, time_point now)
+    Record* add(heartbeat_messages::report const& told, time_point now)
     {
         if (records_.size() >= count_max_) {
             ++turned_away_count_;
@@ -4409,7 +4495,7 @@ private:
         return &*added;
     }
 
-    void begin_life(member_record& record, heartbeat_messages::report const& told, time_point now)
+    void begin_life(Record& record, heartbeat_messages::report const& told, time_point now)
     {
         bool const alive = told.state == member_state::alive;
         record = {.who = {told.id, told.address, told.state},
@@ -4420,7 +4506,7 @@ private:
         changed();
     }
 
-    bool merge_counter(member_record& record, std::uint64_t counter, time_point now)
+    bool merge_counter(Record& record, std::uint64_t counter, time_point now)
     {
         bool const dead = record.who.state == member_state::dead;
         if (counter <= (dead ? record.death_counter : record.counter))
@@ -4434,7 +4520,7 @@ private:
         return become(record, member_state::alive);
     }
 
-    bool merge_death(member_record& record, std::uint64_t counter)
+    bool merge_death(Record& record, std::uint64_t counter)
     {
         if (record.who.state == member_state::dead)
             record.death_counter = std::max(record.death_counter, counter);
@@ -4444,25 +4530,25 @@ private:
         return become(record, member_state::dead);
     }
 
-    [[nodiscard]] bool may_be_buried(member_record const& record) const
+    [[nodiscard]] bool may_be_buried(Record const& record) const
     {
         return record.who.state == member_state::alive && !record.connected && !is_self(record);
     }
 
-    void bury(member_record& record)
+    void bury(Record& record)
     {
         record.death_counter = heartbeat_messages::grown(record.counter, counters_in_flight);
         become(record, member_state::dead);
     }
 
-    bool become(member_record& record, member_state state)
+    bool become(Record& record, member_state state)
     {
         record.who.state = state;
         changed();
         return true;
     }
 
-    [[nodiscard]] member_record* find_life(std::uint64_t fingerprint)
+    [[nodiscard]] Record* find_life(std::uint64_t fingerprint)
     {
         refresh();
         auto const at = std::lower_bound(lives_.begin(), lives_.end(), std::pair{fingerprint, std::uint32_t{0}});
@@ -4490,12 +4576,14 @@ private:
 
     std::size_t count_max_ = 0;
     std::string self_name_;
-    std::vector<member_record> records_;
+    std::vector<Record> records_;
     std::uint64_t turned_away_count_ = 0;
     bool stale_ = true;
     std::vector<std::pair<std::uint64_t, std::uint32_t>> lives_; ///< fingerprint, index of the record; sorted
     std::uint64_t digest_ = 0;
 };
+
+using member_table = basic_member_table<member_record>;
 
 } // namespace drover
 
@@ -4790,23 +4878,26 @@ namespace drover {
 /// node forms one after `form_alone_after`, as a node whose own address is among the seeds does if nobody answers.
 ///
 /// Traffic: members x (members x 10 + 12) octets an interval and node. Work: O(members) an input.
-class static_members {
+///
+/// `Effects`: what is appended to; see `membership_effects`.
+template <class Effects>
+class basic_static_members {
 public:
     using options = static_members_options;
 
     static constexpr membership_capabilities capabilities{
         .detects_silence = true, .needs_full_mesh = true, .indirect_evidence = true};
 
-    static_members() = default;
+    basic_static_members() = default;
 
     /// Pre: validate(chosen) is empty.
-    explicit static_members(options chosen) : options_{chosen}
+    explicit basic_static_members(options chosen) : options_{chosen}
     {
         expects(validate(chosen).empty(), "static_members needs valid options: see validate()");
     }
 
     /// Pre: not started; the identity has a name and an address within their limits.
-    void start(membership_identity const& identity, time_point now, membership_effects& out)
+    void start(membership_identity const& identity, time_point now, Effects& out)
     {
         expects(phase_ == phase::idle, "static_members was started twice");
         expects(acceptable(identity.self), "static_members needs a name and an address within their limits");
@@ -4825,7 +4916,7 @@ public:
         settle(out);
     }
 
-    void on_peer_up(peer const& who, time_point now, membership_effects& out)
+    void on_peer_up(peer const& who, time_point now, Effects& out)
     {
         if (!running() || !counts(acceptable(who)))
             return;
@@ -4840,13 +4931,13 @@ public:
         settle(out);
     }
 
-    void on_peer_down(node_id const& id, time_point, membership_effects&)
+    void on_peer_down(node_id const& id, time_point, Effects&)
     {
         if (running())
             table_.part(id);
     }
 
-    void on_dial_failed(std::string_view address, dial_failure why, errc code, time_point, membership_effects& out)
+    void on_dial_failed(std::string_view address, dial_failure why, errc code, time_point, Effects& out)
     {
         if (!running())
             return;
@@ -4862,14 +4953,14 @@ public:
                 return end_joining(out); // all have answered, and none lets us in: waiting would not change it
         }
         if (why == dial_failure::refused)
-            for (auto const& found : table_.bury_refused(address)) {
+            table_.bury_refused(address, [&](heartbeat_messages::obituary const& found) {
                 news_ = true;
                 tell_all(encode(found), out);
-            }
+            });
         settle(out);
     }
 
-    void on_message(node_id const& from, bytes_view frame, time_point now, membership_effects& out)
+    void on_message(node_id const& from, bytes_view frame, time_point now, Effects& out)
     {
         if (!running())
             return;
@@ -4885,7 +4976,7 @@ public:
             settle(out);
     }
 
-    void on_time(time_point now, membership_effects& out)
+    void on_time(time_point now, Effects& out)
     {
         if (now < deadline_)
             return;
@@ -4902,7 +4993,7 @@ public:
     }
 
     /// Says goodbye. Nothing changes the view afterwards.
-    void leave(time_point, membership_effects& out)
+    void leave(time_point, Effects& out)
     {
         if (!running())
             return;
@@ -4957,7 +5048,7 @@ private:
         return accepted;
     }
 
-    void take(heartbeat_messages::members const& told, node_id const& from, time_point now, membership_effects& out)
+    void take(heartbeat_messages::members const& told, node_id const& from, time_point now, Effects& out)
     {
         for (auto const& each : told.reports) {
             if (each.state == member_state::dead)
@@ -4974,7 +5065,7 @@ private:
             form_at_ = std::min(form_at_, saturating_add(now, options_.form_alone_after));
     }
 
-    void take(heartbeat_messages::heartbeat const& told, node_id const& from, time_point now, membership_effects&)
+    void take(heartbeat_messages::heartbeat const& told, node_id const& from, time_point now, Effects&)
     {
         for (auto const& each : told.pulses)
             news_ |= table_.merge(each, now);
@@ -4982,7 +5073,7 @@ private:
             sender->peer_digest = told.digest;
     }
 
-    void take(heartbeat_messages::obituary const& told, node_id const&, time_point, membership_effects& out)
+    void take(heartbeat_messages::obituary const& told, node_id const&, time_point, Effects& out)
     {
         refute(told.id, told.counter, out);
         news_ |= table_.merge(told);
@@ -4990,7 +5081,7 @@ private:
 
     /// When it is this life that is called dead: raises the counter over what was said, and tells all. A counter that is
     /// larger already needs no help: the next heartbeats carry it.
-    void refute(node_id const& id, std::uint64_t counter, membership_effects& out)
+    void refute(node_id const& id, std::uint64_t counter, Effects& out)
     {
         auto& self = table_.self();
         if (id != self.who.id || self.counter > counter)
@@ -4999,7 +5090,7 @@ private:
         tell_self(out);
     }
 
-    void beat(time_point now, membership_effects& out)
+    void beat(time_point now, Effects& out)
     {
         auto& self = table_.self();
         self.counter = heartbeat_messages::grown(self.counter, 1);
@@ -5015,7 +5106,7 @@ private:
 
     [[nodiscard]] time_point joining_ends_at() const { return form_at_ != never ? form_at_ : give_up_at_; }
 
-    void end_joining(membership_effects& out)
+    void end_joining(Effects& out)
     {
         if (form_at_ != never)
             return form(out);
@@ -5024,7 +5115,7 @@ private:
     }
 
     /// From now on the view is the cluster's. Those that wait for us are told.
-    void form(membership_effects& out)
+    void form(Effects& out)
     {
         phase_ = phase::formed;
         formed_ = true;
@@ -5045,25 +5136,25 @@ private:
         return record.connected && record.who.state != member_state::left && !table_.is_self(record);
     }
 
-    void tell_all(bytes const& frame, membership_effects& out, std::string_view except = {}) const
+    void tell_all(bytes const& frame, Effects& out, std::string_view except = {}) const
     {
         for (auto const& each : table_.records())
             if (reachable(each) && each.who.id.name != except)
                 out.sends.push_back({each.who.id.name, frame});
     }
 
-    void tell_self(membership_effects& out)
+    void tell_self(Effects& out)
     {
         tell_all(encode(heartbeat_messages::members{.formed = formed_, .reports = {report_of(table_.self())}}), out);
     }
 
-    void tell_others(std::string const& name, membership_effects& out)
+    void tell_others(std::string const& name, Effects& out)
     {
         auto const* const record = table_.find(name);
         tell_all(encode(heartbeat_messages::members{.formed = formed_, .reports = {report_of(*record)}}), out, name);
     }
 
-    void send_list(peer const& to, std::vector<heartbeat_messages::report> reports, membership_effects& out) const
+    void send_list(peer const& to, std::vector<heartbeat_messages::report> reports, Effects& out) const
     {
         heartbeat_messages::members const told{
             .complete = true, .formed = formed_, .you_are_a_seed = is_seed(to.address), .reports = std::move(reports)};
@@ -5095,7 +5186,7 @@ private:
     }
 
     /// The end of every input: publishes what has changed, and sets the deadline.
-    void settle(membership_effects& out)
+    void settle(Effects& out)
     {
         if (std::exchange(news_, false)) {
             view_.members.clear();
@@ -5111,7 +5202,7 @@ private:
     }
 
     /// Dialled are the seeds and all members that have not left, as long as this node has a part in it.
-    void settle_dials(membership_effects& out)
+    void settle_dials(Effects& out)
     {
         std::vector<std::string> wanted;
         if (running()) {
@@ -5144,6 +5235,8 @@ private:
     std::vector<std::string> asked_; // seeds that have not turned us away
     std::uint64_t rejected_count_ = 0;
 };
+
+using static_members = basic_static_members<membership_effects>;
 
 static_assert(membership<static_members>);
 
@@ -6021,7 +6114,10 @@ namespace drover::store {
 /// It is a maximum of a total order, so merging is commutative, associative and idempotent.
 ///
 /// A removal stays as a marker until every member has seen it (`forget_removal`): no older write can come back after that.
-class causal_map {
+///
+/// `Value`: what is kept of each key; values are moved and never compared.
+template <class Value>
+class basic_causal_map {
 public:
     struct key_type {
         record_table table;
@@ -6037,7 +6133,7 @@ public:
         std::uint64_t stamp = 0;
         record_rank rank;
         bool removed = false;
-        bytes value;
+        Value value;
     };
 
     struct entry : write {
@@ -6076,7 +6172,7 @@ public:
     }
 
     /// Writes here. Returns its sequence number, or 0 when the present write outranks it. O(1).
-    sequence_number write_local(record_table table, bytes_view key, record_rank rank, bool removed, bytes value)
+    sequence_number write_local(record_table table, bytes_view key, record_rank rank, bool removed, Value value)
     {
         auto* const present = removed ? find_mutable(table, key) : &get(table, key);
         if (removed && (present == nullptr || present->removed))
@@ -6166,7 +6262,9 @@ private:
         entry* newest;
     };
 
-    [[nodiscard]] std::vector<origin_state>::const_iterator place_of(origin_id id) const
+    using origins_place = typename std::vector<origin_state>::const_iterator;
+
+    [[nodiscard]] origins_place place_of(origin_id id) const
     {
         return std::lower_bound(
             origins_.begin(), origins_.end(), id, [](origin_state const& known, origin_id wanted) { return known.id < wanted; });
@@ -6289,6 +6387,8 @@ private:
     std::deque<removal> removals_;
 };
 
+using causal_map = basic_causal_map<bytes>;
+
 } // namespace drover::store
 
 // drover/store/delta.hpp
@@ -6343,8 +6443,9 @@ namespace detail {
 } // namespace detail
 
 /// Appends what `map` has beyond `known`, within `origins`, to `out`. Returns the number of writes. O(answer).
-inline std::size_t encode_delta(
-    causal_map const& map, causal_context const& known, std::vector<causal_context::item> const& origins, wire::writer& out)
+template <class Map>
+std::size_t encode_delta(
+    Map const& map, causal_context const& known, std::vector<causal_context::item> const& origins, wire::writer& out)
 {
     out.number(origins.size());
     for (auto const& part : origins) {
@@ -6355,7 +6456,7 @@ inline std::size_t encode_delta(
     std::uint64_t last_stamp = 0;
     for (std::size_t index = 0; index < origins.size(); ++index) {
         auto last = known.at(origins[index].origin);
-        map.for_each_after(origins[index].origin, last, [&](causal_map::entry const& entry) {
+        map.for_each_after(origins[index].origin, last, [&](auto const& entry) {
             out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(entry.table) | (entry.removed ? 8U : 0U)));
             if (origins.size() > 1)
                 out.number(index);
@@ -6976,10 +7077,76 @@ private:
 
 } // namespace drover
 
-// drover/child/child_timers.hpp
+// drover/base/function_table.hpp
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace drover {
+
+/// Callables that wait under numbers that grow, each to be taken once.
+///
+/// They lie in the order of their numbers in one array: no allocation each, and O(log size) to find one. Those that were taken
+/// leave a gap, and the gaps are closed when they are more than half of all: O(1) amortised.
+template <class Signature>
+class function_table {
+public:
+    /// Pre: the number is larger than all that came before, the callable not empty.
+    void add(std::uint64_t number, unique_function<Signature> callable)
+    {
+        expects(entries_.empty() || entries_.back().number < number, "the numbers of a function_table grow");
+        entries_.push_back({number, std::move(callable)});
+    }
+
+    /// The callable of this number, which is no longer here; an empty one when there is none.
+    [[nodiscard]] unique_function<Signature> take(std::uint64_t number)
+    {
+        auto const at = std::lower_bound(entries_.begin(), entries_.end(), number,
+            [](entry const& each, std::uint64_t wanted) { return each.number < wanted; });
+        if (at == entries_.end() || at->number != number || !at->callable)
+            return nullptr;
+        auto taken = std::exchange(at->callable, nullptr);
+        if (++gaps_count_ > entries_.size() / 2)
+            close_gaps();
+        return taken;
+    }
+
+    /// Takes all, and calls `visit` with each in the order of the numbers. What is added meanwhile stays.
+    template <class Visit>
+    void take_all(Visit&& visit)
+    {
+        gaps_count_ = 0;
+        for (auto& each : std::exchange(entries_, {}))
+            if (each.callable)
+                visit(each.callable);
+    }
+
+    [[nodiscard]] std::size_t size() const { return entries_.size() - gaps_count_; }
+
+private:
+    struct entry {
+        std::uint64_t number;
+        unique_function<Signature> callable; ///< empty: a gap
+    };
+
+    void close_gaps()
+    {
+        std::erase_if(entries_, [](entry const& each) { return !each.callable; });
+        gaps_count_ = 0;
+    }
+
+    std::vector<entry> entries_;
+    std::size_t gaps_count_ = 0;
+};
+
+} // namespace drover
+
+// drover/child/child_timers.hpp
+
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -6989,24 +7156,26 @@ private:
 namespace drover::detail {
 
 /// The timers of all children of one supervisor, and the shutdown deadlines of those that stop. O(log timers) each.
-class child_timers {
+/// `Link`: a `child_link`; nothing is due any more for one that is gone or has no host.
+template <class Link>
+class basic_child_timers {
 public:
     struct due {
-        std::shared_ptr<child_link> link;
+        std::shared_ptr<Link> link;
         unique_function<void()> turn; ///< empty: the instance has not stopped by its shutdown deadline
     };
 
-    std::uint64_t set(std::shared_ptr<child_link> const& link, time_point at, unique_function<void()> turn)
+    std::uint64_t set(std::shared_ptr<Link> const& link, time_point at, unique_function<void()> turn)
     {
         auto const number = ++last_;
-        turns_.push_back({number, std::move(turn)});
+        turns_.add(number, std::move(turn));
         push({at, number, link});
         return number;
     }
 
-    void set_deadline(std::shared_ptr<child_link> const& link, time_point at) { push({at, 0, link}); }
+    void set_deadline(std::shared_ptr<Link> const& link, time_point at) { push({at, 0, link}); }
 
-    void cancel(std::uint64_t number) { (void)take_turn(number); }
+    void cancel(std::uint64_t number) { (void)turns_.take(number); }
 
     [[nodiscard]] time_point deadline() const { return entries_.empty() ? never : entries_.front().at; }
 
@@ -7018,7 +7187,7 @@ public:
             auto const next = std::move(entries_.back());
             entries_.pop_back();
             auto link = next.link.lock();
-            auto turn = take_turn(next.number);
+            auto turn = turns_.take(next.number);
             auto const cancelled = next.number != 0 && !turn;
             if (link && link->host != nullptr && !cancelled)
                 return due{std::move(link), std::move(turn)};
@@ -7030,28 +7199,8 @@ private:
     struct entry {
         time_point at;
         std::uint64_t number; ///< in the order in which they were set; 0 for a shutdown deadline
-        std::weak_ptr<child_link> link;
+        std::weak_ptr<Link> link;
     };
-
-    struct numbered_turn {
-        std::uint64_t number;
-        unique_function<void()> turn; ///< empty once it was taken
-    };
-
-    /// The turn of this number, which is no longer here; empty when there is none.
-    unique_function<void()> take_turn(std::uint64_t number)
-    {
-        auto const found = std::lower_bound(turns_.begin(), turns_.end(), number,
-            [](numbered_turn const& each, std::uint64_t wanted) { return each.number < wanted; });
-        if (found == turns_.end() || found->number != number || !found->turn)
-            return nullptr;
-        auto turn = std::exchange(found->turn, nullptr);
-        if (++taken_count_ > turns_.size() / 2) {
-            std::erase_if(turns_, [](numbered_turn const& each) { return !each.turn; });
-            taken_count_ = 0;
-        }
-        return turn;
-    }
 
     static bool later(entry const& left, entry const& right)
     {
@@ -7064,11 +7213,12 @@ private:
         std::push_heap(entries_.begin(), entries_.end(), later);
     }
 
-    std::vector<entry> entries_;       // a heap
-    std::vector<numbered_turn> turns_; // by number; at most half of them are empty
-    std::size_t taken_count_ = 0;
+    std::vector<entry> entries_; // a heap
+    function_table<void()> turns_;
     std::uint64_t last_ = 0;
 };
+
+using child_timers = basic_child_timers<child_link>;
 
 } // namespace drover::detail
 
@@ -7081,12 +7231,13 @@ private:
 
 namespace drover::detail {
 
-/// The instances that run on this node, at most one of each child.
-class instance_table {
+/// The instances that run on this node, at most one of each child. `Child`: a `child_instance`.
+template <class Child>
+class basic_instance_table {
 public:
     struct instance {
         std::shared_ptr<child_link> link;
-        std::unique_ptr<child_instance> child;
+        std::unique_ptr<Child> child;
         bool stopping = false;
         bool save = false; ///< its state is wanted when it has stopped
     };
@@ -7137,6 +7288,8 @@ public:
 private:
     bytes_table<instance> instances_;
 };
+
+using instance_table = basic_instance_table<child_instance>;
 
 } // namespace drover::detail
 
@@ -8008,6 +8161,62 @@ private:
 
 } // namespace drover::core
 
+// drover/core/routing.hpp
+
+namespace drover::core {
+
+/// Where a command is carried out, as this node sees it.
+template <class State>
+class routing {
+public:
+    explicit routing(State& state) : core_{state} {}
+
+    /// A start goes where placement says; the others to whoever owns the child, or would. `no_node`: nobody can.
+    [[nodiscard]] node_index target_of(command_message const& message)
+    {
+        auto const* const child = core_.children.find(message.spec.id);
+        if (message.kind == command_kind::start) {
+            if (child != nullptr && child->present)
+                return core_.own; // answered here: it is known already
+            return start_target_of(message);
+        }
+        if (child == nullptr || !child->present)
+            return core_.own;
+        auto const ended = child->owned && child->status == owner_status::ended;
+        if (child->owned && core_.nodes[child->owner].alive && !(message.kind == command_kind::restart && ended))
+            return child->owner;
+        auto const placed = message.kind == command_kind::restart ? core_.placed(*child) : core_.home(*child);
+        if (placed != no_node)
+            return placed;
+        return message.kind == command_kind::restart ? no_node : core_.own;
+    }
+
+    /// Why there is no target.
+    [[nodiscard]] errc nobody_for(command_message const& message)
+    {
+        if (message.kind != command_kind::start || core_.roster.knows_type(core_.roster.intern_type(message.spec.type)))
+            return errc::no_eligible_node;
+        return errc::unknown_type;
+    }
+
+private:
+    [[nodiscard]] node_index start_target_of(command_message const& message)
+    {
+        child_entry wanted;
+        wanted.type = core_.roster.intern_type(message.spec.type);
+        wanted.key = core_.children.key_of(message.spec.id);
+        auto const from_here = message.requester == core_.self.name && message.requester_origin == core_.origin;
+        // By load, the node where the start was asked for has decided: it knows what else it has sent.
+        if (State::by_load && !from_here && core_.roster.is_candidate(wanted.type, core_.own, core_.nodes))
+            return core_.own;
+        return core_.placed(wanted);
+    }
+
+    State& core_;
+};
+
+} // namespace drover::core
+
 // drover/core/commands.hpp
 
 #include <algorithm>
@@ -8111,7 +8320,7 @@ public:
     void on_command(command_message message, time_point now)
     {
         if (core_.phase >= phase::running) // otherwise the requester asks again
-            carry_out(message, target_of(message), now);
+            carry_out(message, routing<State>{core_}.target_of(message), now);
     }
 
     /// What became of a child is known: all who wait for it are answered.
@@ -8211,7 +8420,7 @@ private:
             return complete(operation.message.number, errc::timed_out, operation.ref, {});
         ++operation.attempts;
         core_.aim(operation, no_node);
-        core_.aim(operation, target_of(operation.message));
+        core_.aim(operation, routing<State>{core_}.target_of(operation.message));
         look_again(operation, std::min(operation.deadline, now + core_.options.retry_interval));
         if (operation.target == core_.own || operation.target == no_node) {
             auto message = operation.message;                 // to be given again, should it come to nothing
@@ -8239,45 +8448,6 @@ private:
         return (child == nullptr || !child->present) && creation_of(operation.message.spec.id) > operation.message.creation_known;
     }
 
-    // A start goes where placement says; the others to whoever owns the child, or would.
-    [[nodiscard]] node_index target_of(command_message const& message)
-    {
-        auto const* const child = core_.children.find(message.spec.id);
-        if (message.kind == command_kind::start) {
-            if (child != nullptr && child->present)
-                return core_.own; // answered here: it is known already
-            return start_target_of(message);
-        }
-        if (child == nullptr || !child->present)
-            return core_.own;
-        auto const ended = child->owned && child->status == owner_status::ended;
-        if (child->owned && core_.nodes[child->owner].alive && !(message.kind == command_kind::restart && ended))
-            return child->owner;
-        auto const placed = message.kind == command_kind::restart ? core_.placed(*child) : core_.home(*child);
-        if (placed != no_node)
-            return placed;
-        return message.kind == command_kind::restart ? no_node : core_.own;
-    }
-
-    [[nodiscard]] node_index start_target_of(command_message const& message)
-    {
-        child_entry wanted;
-        wanted.type = core_.roster.intern_type(message.spec.type);
-        wanted.key = core_.children.key_of(message.spec.id);
-        auto const from_here = message.requester == core_.self.name && message.requester_origin == core_.origin;
-        // By load, the node where the start was asked for has decided: it knows what else it has sent.
-        if (State::by_load && !from_here && core_.roster.is_candidate(wanted.type, core_.own, core_.nodes))
-            return core_.own;
-        return core_.placed(wanted);
-    }
-
-    [[nodiscard]] errc nobody_for(command_message const& message)
-    {
-        if (message.kind != command_kind::start || core_.roster.knows_type(core_.roster.intern_type(message.spec.type)))
-            return errc::no_eligible_node;
-        return errc::unknown_type;
-    }
-
     [[nodiscard]] bool two_suffice(command_operation const& operation) const
     {
         return operation.holders <= 2 && operation.answerer != core_.self
@@ -8303,7 +8473,7 @@ private:
             if (auto const* const known = answer_of({message.requester_origin, message.number}))
                 return answer(message, *known);
         if (target == no_node)
-            return answer(message, refusal(nobody_for(message)));
+            return answer(message, refusal(routing<State>{core_}.nobody_for(message)));
         if (target != core_.own && message.hops < command_hops_max) {
             ++message.hops;
             return core_.send(core_.nodes[target].id.name, encode(message));
@@ -9346,7 +9516,6 @@ private:
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -9395,7 +9564,7 @@ public:
         factories_.insert_or_assign(std::move(name), std::move(factory));
         if (!started_)
             return;
-        step([&](time_point now) { core_.set_types(type_names(), now); });
+        step([&](time_point now) { core_.set_types(names_of(factories_), now); });
     }
 
     void start(done_handler done)
@@ -9441,12 +9610,9 @@ public:
         instances_.destroy_all();
         if (start_done_)
             std::exchange(start_done_, nullptr)(errc::shutting_down);
-        for (auto& [number, done] : std::exchange(commands_, {}))
-            done(make_error_code(errc::shutting_down), child_ref{});
-        for (auto& [number, done] : std::exchange(calls_, {}))
-            done(make_error_code(errc::shutting_down), bytes{});
-        for (auto& [number, done] : std::exchange(checkpoints_, {}))
-            done(make_error_code(errc::shutting_down));
+        commands_.take_all([](auto& done) { done(make_error_code(errc::shutting_down), child_ref{}); });
+        calls_.take_all([](auto& done) { done(make_error_code(errc::shutting_down), bytes{}); });
+        checkpoints_.take_all([](auto& done) { done(make_error_code(errc::shutting_down)); });
         for (auto& done : std::exchange(stop_done_, {}))
             done(errc::success);
     }
@@ -9459,7 +9625,7 @@ public:
             return done(make_error_code(errc::shutting_down), child_ref{std::move(spec.id), {}, 0});
         step([&](time_point now) {
             auto const number = core_.command(kind, std::move(spec), now);
-            commands_.emplace_hint(commands_.end(), number, std::move(done)); // numbers ascend
+            commands_.add(number, std::move(done));
         });
     }
 
@@ -9469,7 +9635,7 @@ public:
             return done(make_error_code(errc::shutting_down), bytes{});
         step([&](time_point now) {
             auto const number = core_.call(std::move(id), std::move(payload), cast, now);
-            calls_.emplace_hint(calls_.end(), number, std::move(done));
+            calls_.add(number, std::move(done));
         });
     }
 
@@ -9532,11 +9698,7 @@ private:
         auto const keep = this->shared_from_this(); // an effect may drop the last other owner
         unsigned round = 0;
         for (; round < rounds_max && !stopped_; ++round) {
-            {
-                std::lock_guard const lock{mutex_};
-                core_.flush(node_->runtime().now());
-                effects_.swap(core_.effects());
-            }
+            take_effects();
             if (effects_.empty() && exits_.empty())
                 break;
             for (auto& effect : effects_)
@@ -9556,6 +9718,13 @@ private:
         if (round == rounds_max)
             return pump_soon();
         arm();
+    }
+
+    void take_effects()
+    {
+        std::lock_guard const lock{mutex_};
+        core_.flush(node_->runtime().now());
+        effects_.swap(core_.effects());
     }
 
     void arm()
@@ -9604,7 +9773,7 @@ private:
             node_->remove_scope(name_);
             return std::exchange(start_done_, nullptr)(code);
         }
-        step([&](time_point now) { core_.start(type_names(), node_->current_view(), now); });
+        step([&](time_point now) { core_.start(names_of(factories_), node_->current_view(), now); });
     }
 
     void on_view(view const& members) override
@@ -9729,20 +9898,20 @@ private:
 
     void carry_out(core::command_done_effect& effect)
     {
-        if (auto done = take(commands_, effect.number))
-            (*done)(make_error_code(effect.code), std::move(effect.ref));
+        if (auto done = commands_.take(effect.number))
+            done(make_error_code(effect.code), std::move(effect.ref));
     }
 
     void carry_out(core::call_done_effect& effect)
     {
-        if (auto done = take(calls_, effect.number))
-            (*done)(make_error_code(effect.code), std::move(effect.payload));
+        if (auto done = calls_.take(effect.number))
+            done(make_error_code(effect.code), std::move(effect.payload));
     }
 
     void carry_out(core::checkpoint_done_effect& effect)
     {
-        if (auto done = take(checkpoints_, effect.number))
-            (*done)(make_error_code(effect.code));
+        if (auto done = checkpoints_.take(effect.number))
+            done(make_error_code(effect.code));
     }
 
     void carry_out(core::started_effect&)
@@ -9757,13 +9926,6 @@ private:
     {
         for (auto const& watcher : watchers_)
             watcher(what);
-    }
-
-    template <class Map>
-    static std::optional<typename Map::mapped_type> take(Map& map, std::uint64_t number)
-    {
-        auto found = map.extract(number);
-        return found.empty() ? std::nullopt : std::optional{std::move(found.mapped())};
     }
 
     // ---- instances ---------------------------------------------------------------------------------------------------
@@ -9849,7 +10011,7 @@ private:
     void checkpoint(child_link& link, bytes data, checkpoint_done done) override
     {
         auto const number = ++last_checkpoint_;
-        checkpoints_.emplace(number, std::move(done));
+        checkpoints_.add(number, std::move(done));
         step([&](time_point now) {
             core_.on_checkpoint(link.id, link.generation, {link.schema_version, std::move(data)}, number, now);
         });
@@ -9879,14 +10041,6 @@ private:
 
     void post(unique_function<void()> turn) override { node_->runtime().post(std::move(turn)); }
 
-    [[nodiscard]] std::vector<std::string> type_names() const
-    {
-        std::vector<std::string> names;
-        for (auto const& [name, factory] : factories_)
-            names.push_back(name);
-        return names;
-    }
-
     static constexpr unsigned rounds_max = 64;                // then others get a turn on the strand
     static constexpr std::size_t effects_kept_max = 4 * 1024; // room for so many is kept
 
@@ -9905,18 +10059,18 @@ private:
     bool fed_ = false;
     bool closing_ = false;
 
-    std::map<std::string, child_factory, std::less<>> factories_;
+    child_factories factories_;
     instance_table instances_;
     child_timers timers_;
-    std::vector<core::effect> effects_; // being carried out; kept for its room
+    std::remove_cvref_t<decltype(std::declval<core_type&>().effects())> effects_; // being carried out; kept for its room
     std::vector<pending_exit> exits_;
     std::uint64_t last_checkpoint_ = 0;
 
     done_handler start_done_;
     std::vector<done_handler> stop_done_;
-    std::map<std::uint64_t, command_handler> commands_;
-    std::map<std::uint64_t, call_done> calls_;
-    std::map<std::uint64_t, checkpoint_done> checkpoints_;
+    function_table<void(error_code, child_ref)> commands_;
+    function_table<void(error_code, bytes)> calls_;
+    function_table<void(error_code)> checkpoints_;
     std::vector<std::function<void(event const&)>> watchers_;
     std::function<void(child_id const&, std::string_view)> log_sink_;
 };
@@ -9972,10 +10126,34 @@ class distributed_supervisor {
         "docs/concepts/membership.md)");
     static_assert(membership<Membership>,
         "drover: the second parameter of distributed_supervisor must be a Membership (see docs/concepts/membership.md)");
+    static_assert(std::move_constructible<Placement> && std::default_initializable<Placement>,
+        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md): "
+        "give it a move constructor and a default constructor");
+    static_assert(has_placement_capabilities<Placement>,
+        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md): "
+        "let it say what it promises, static constexpr placement_capabilities capabilities");
+    static_assert(has_placement_table<Placement>,
+        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md): "
+        "give it a table_type that is movable, default constructible, and has std::size_t place(std::uint64_t key) const");
     static_assert(placement<Placement>,
-        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md)");
-    static_assert(state_store<StateStore>,
-        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md)");
+        "drover: the third parameter of distributed_supervisor must be a Placement (see docs/concepts/placement.md): "
+        "give it table_type build(std::span<candidate const>) const");
+    static_assert(std::move_constructible<StateStore> && std::default_initializable<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "give it a move constructor and a default constructor");
+    static_assert(has_store_capabilities<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "let it say what it promises, static constexpr store_capabilities capabilities");
+    static_assert(keeps_records<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "it keeps records by open, put, remove, find, rank_of and version");
+    static_assert(talks_to_peers<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "it talks to its peers by set_members, on_peer_up, on_peer_connected, on_peer_down, on_message, on_time, flush, deadline "
+        "and effects");
+    static_assert(says_who_holds<StateStore>,
+        "drover: the fourth parameter of distributed_supervisor must be a StateStore (see docs/concepts/state_store.md): "
+        "it says who holds what by held_by, has_seen, context, covers, acknowledges, level_with and synchronised");
     static_assert(!(Placement::capabilities.voters && StateStore::capabilities.linearizable),
         "drover: two authorities at once: a Placement with voters needs a StateStore that is not linearizable; drop quorum<> or "
         "choose crdt_store");

@@ -211,12 +211,16 @@ struct dial_entry {
 ///
 /// An address that turns out to be another name for a node is merged into the entry of that node's own address, so that one
 /// node is not dialled twice; it is remembered under which names it was asked for.
+///
+/// `Entry`: a `dial_entry`, or what derives from one.
+template <class Entry>
 class dial_book {
 public:
-    using entries = std::map<std::string, dial_entry, std::less<>>;
+    using entries = std::map<std::string, Entry, std::less<>>;
+    using entry_place = typename entries::iterator;
 
     /// The entry that was asked for as `address`, made when there is none. `second`: it was made.
-    std::pair<entries::iterator, bool> want(std::string_view address)
+    std::pair<entry_place, bool> want(std::string_view address)
     {
         auto const known = resolve(address);
         auto const [at, made] = entries_.try_emplace(std::string{known});
@@ -240,7 +244,7 @@ public:
     }
 
     /// Null when it is not wanted.
-    [[nodiscard]] dial_entry* find(std::string_view address)
+    [[nodiscard]] Entry* find(std::string_view address)
     {
         auto const at = entries_.find(address);
         return at == entries_.end() ? nullptr : &at->second;
@@ -314,7 +318,7 @@ private:
         aliases_.erase(alias);
     }
 
-    void schedule(entries::iterator entry, time_point at)
+    void schedule(entry_place entry, time_point at)
     {
         auto& next = entry->second.next_attempt;
         if (next != never)
@@ -324,19 +328,19 @@ private:
             attempts_.emplace(next, entry->first);
     }
 
-    void forget_alias(names::iterator name, dial_entry& entry)
+    void forget_alias(names::iterator name, Entry& entry)
     {
         aliases_.erase(*name);
         entry.wanted_as.erase(name);
     }
 
-    void forget_aliases(dial_entry& entry)
+    void forget_aliases(Entry& entry)
     {
         while (!entry.wanted_as.empty())
             forget_alias(entry.wanted_as.begin(), entry);
     }
 
-    connection_id erase(entries::iterator at)
+    connection_id erase(entry_place at)
     {
         auto const dialling = at->second.dialling;
         schedule(at, never);
@@ -622,11 +626,12 @@ struct tie {
     return attempt > current.attempt;
 }
 
-/// The peers with which there is a connection: one a name.
+/// The peers with which there is a connection: one a name. `Tie`: a `tie`, or what derives from one.
+template <class Tie>
 class peer_book {
 public:
     /// Null when no peer of this name is connected.
-    [[nodiscard]] tie const* find(std::string_view name) const
+    [[nodiscard]] Tie const* find(std::string_view name) const
     {
         auto const at = ties_.find(name);
         return at == ties_.end() ? nullptr : &at->second;
@@ -636,7 +641,7 @@ public:
     [[nodiscard]] bool connected_at(std::string_view address) const { return names_at_.find(address) != names_at_.end(); }
 
     /// From now on this is the connection with its peer. Gives the one that it replaces.
-    std::optional<tie> insert(tie value)
+    std::optional<Tie> insert(Tie value)
     {
         auto const name = value.who.id.name;
         auto old = erase(name);
@@ -646,7 +651,7 @@ public:
     }
 
     /// Gives what it was.
-    std::optional<tie> erase(std::string_view name)
+    std::optional<Tie> erase(std::string_view name)
     {
         auto const at = ties_.find(name);
         if (at == ties_.end())
@@ -661,7 +666,7 @@ public:
     [[nodiscard]] std::size_t size() const { return ties_.size(); }
 
 private:
-    std::map<std::string, tie, std::less<>> ties_;             // by the peer's name
+    std::map<std::string, Tie, std::less<>> ties_;             // by the peer's name
     std::map<std::string, std::string, std::less<>> names_at_; // by address: the name of the peer that is up there
 };
 
@@ -705,14 +710,17 @@ inline constexpr std::size_t wanted_addresses_count_max = 2 * limits::members_co
 /// turned away for a connection that it does not have says so (`hello::insist`), and then counts.
 ///
 /// Every input is O(log n) in the connections and wanted addresses, but for text.
-class link_table {
+///
+/// `Effects`: what is appended to, by `emplace_back`; see `link_effects`.
+template <class Effects>
+class basic_link_table {
 public:
     /// The first wait after a connection was lost and the dial that followed at once found the listener still there; doubles,
     /// up to `transport_options::backoff_min`.
     static constexpr duration wait_after_loss_min = std::chrono::microseconds{250};
 
     /// Pre: `options.advertise` is what others dial; where it is empty, `options.listen` is.
-    link_table(transport_options const& options, random_stream random)
+    basic_link_table(transport_options const& options, random_stream random)
         : dial_timeout_{options.dial_timeout}, backoff_min_{options.backoff_min}, backoff_max_{options.backoff_max},
           identity_{options.cluster_name, {options.self, options.advertise.empty() ? options.listen : options.advertise}},
           random_{random}
@@ -739,7 +747,7 @@ public:
     [[nodiscard]] connection_id next_connection() { return ++last_connection_; }
 
     /// Keep a connection to this address from now on.
-    void want(std::string_view address, time_point now, link_effects& out)
+    void want(std::string_view address, time_point now, Effects& out)
     {
         if (address == identity_.self.address)
             return report(out, address, dial_failure::rejected, errc::success, "this is this node itself");
@@ -753,10 +761,10 @@ public:
     }
 
     /// Stop trying to reach this address. A connection that is up stays.
-    void unwant(std::string_view address, link_effects& out) { abandon(dials_.unwant(address), out); }
+    void unwant(std::string_view address, Effects& out) { abandon(dials_.unwant(address), out); }
 
     /// Somebody connected to us. Pre: `connection` is from `next_connection`.
-    void on_accepted(connection_id connection, time_point now, link_effects& out)
+    void on_accepted(connection_id connection, time_point now, Effects& out)
     {
         if (silent_callers_.size() >= silent_callers_count_max) {
             out.emplace_back(caller_refused{{}, "too many callers are connected without having said who they are"});
@@ -767,7 +775,7 @@ public:
     }
 
     /// An `open_connection` succeeded.
-    void on_connected(connection_id connection, link_effects& out)
+    void on_connected(connection_id connection, Effects& out)
     {
         auto const at = lines_.find(connection);
         if (at == lines_.end() || at->second.phase != phase::connecting)
@@ -779,15 +787,14 @@ public:
     }
 
     /// An `open_connection` failed.
-    void on_connect_failed(
-        connection_id connection, dial_failure why, std::string_view sentence, time_point now, link_effects& out)
+    void on_connect_failed(connection_id connection, dial_failure why, std::string_view sentence, time_point now, Effects& out)
     {
         if (auto const at = lines_.find(connection); at != lines_.end() && at->second.phase == phase::connecting)
             fail(connection, why, errc::success, sentence, now, out);
     }
 
     /// The first frame that came on a connection. Frames that follow a `peer_up` are not given to the table.
-    void on_frame(connection_id connection, bytes_view frame, time_point now, link_effects& out)
+    void on_frame(connection_id connection, bytes_view frame, time_point now, Effects& out)
     {
         auto const at = lines_.find(connection);
         if (at == lines_.end() || at->second.phase != phase::greeting)
@@ -799,7 +806,7 @@ public:
     }
 
     /// A connection ended that the table did not close.
-    void on_closed(connection_id connection, time_point now, link_effects& out)
+    void on_closed(connection_id connection, time_point now, Effects& out)
     {
         auto const at = lines_.find(connection);
         if (at == lines_.end())
@@ -812,7 +819,7 @@ public:
     }
 
     /// Acts on what is due. Too early, it changes nothing.
-    void on_time(time_point now, link_effects& out)
+    void on_time(time_point now, Effects& out)
     {
         while (!deadlines_.empty() && deadlines_.begin()->first <= now)
             expire(deadlines_.begin()->second, now, out);
@@ -840,7 +847,7 @@ private:
 
     // Callers.
 
-    void on_hello(connection_id connection, bytes_view frame, time_point now, link_effects& out)
+    void on_hello(connection_id connection, bytes_view frame, time_point now, Effects& out)
     {
         auto const decoded = decode_hello(frame, identity_);
         if (auto const* const malformed = std::get_if<refusal>(&decoded))
@@ -879,7 +886,7 @@ private:
         return entry != nullptr && entry->dialling != 0 && !preferred(name(), who.id.name, true);
     }
 
-    void turn_away(connection_id connection, std::string_view name, refusal const& why, link_effects& out)
+    void turn_away(connection_id connection, std::string_view name, refusal const& why, Effects& out)
     {
         out.emplace_back(send_frame{connection, encode(why)});
         if (why.kind == refusal_kind::rejected)
@@ -888,7 +895,7 @@ private:
     }
 
     /// The peer's call counts more than our own dial of it, which is given up.
-    void abandon_dial_of(peer const& who, link_effects& out)
+    void abandon_dial_of(peer const& who, Effects& out)
     {
         if (auto* const entry = dials_.find(who.address))
             abandon(std::exchange(entry->dialling, 0), out);
@@ -897,7 +904,7 @@ private:
     // Dials.
 
     /// Dials the address, unless its peer is up.
-    void pursue(std::string const& address, dial_entry& entry, time_point now, link_effects& out)
+    void pursue(std::string const& address, dial_entry& entry, time_point now, Effects& out)
     {
         if (peers_.connected_at(address))
             satisfy(address, entry);
@@ -905,7 +912,7 @@ private:
             dial(address, entry, now, out);
     }
 
-    void dial(std::string const& address, dial_entry& entry, time_point now, link_effects& out)
+    void dial(std::string const& address, dial_entry& entry, time_point now, Effects& out)
     {
         dials_.schedule(address, never);
         entry.dialling = next_connection();
@@ -913,7 +920,7 @@ private:
         out.emplace_back(open_connection{entry.dialling, address});
     }
 
-    void on_answer(connection_id connection, bytes_view frame, time_point now, link_effects& out)
+    void on_answer(connection_id connection, bytes_view frame, time_point now, Effects& out)
     {
         auto const answer = decode_answer(frame);
         if (!answer)
@@ -947,7 +954,7 @@ private:
         return std::nullopt;
     }
 
-    void on_welcome(connection_id connection, peer const& who, time_point now, link_effects& out)
+    void on_welcome(connection_id connection, peer const& who, time_point now, Effects& out)
     {
         settle_dial(connection, who.address, out);
         auto const* const current = peers_.find(who.id.name);
@@ -958,7 +965,7 @@ private:
     }
 
     /// The dial reached a node that is dialled at `address`: its entry is kept under that, and is no longer being dialled.
-    void settle_dial(connection_id connection, std::string const& address, link_effects& out)
+    void settle_dial(connection_id connection, std::string const& address, Effects& out)
     {
         auto& dialled = lines_.at(connection).address;
         if (auto* const entry = dials_.find(dialled)) {
@@ -968,7 +975,7 @@ private:
         dialled = address;
     }
 
-    void on_refusal(connection_id connection, refusal const& no, time_point now, link_effects& out)
+    void on_refusal(connection_id connection, refusal const& no, time_point now, Effects& out)
     {
         if (no.kind == refusal_kind::itself && no.self.id == identity_.self.id)
             return on_reached_itself(connection, out);
@@ -977,7 +984,7 @@ private:
         fail_and_close(connection, dial_failure::rejected, no.code, no.sentence, now, out);
     }
 
-    void on_reached_itself(connection_id connection, link_effects& out)
+    void on_reached_itself(connection_id connection, Effects& out)
     {
         auto const address = lines_.at(connection).address;
         dials_.drop(address);
@@ -986,7 +993,7 @@ private:
     }
 
     /// The other side says that there is a connection between us. If we do not see it soon, we insist.
-    void on_duplicate(connection_id connection, peer const& who, time_point now, link_effects& out)
+    void on_duplicate(connection_id connection, peer const& who, time_point now, Effects& out)
     {
         auto const dialled = lines_.at(connection).address;
         close(connection, out);
@@ -1005,14 +1012,14 @@ private:
     }
 
     void fail_and_close(
-        connection_id connection, dial_failure why, errc code, std::string_view sentence, time_point now, link_effects& out)
+        connection_id connection, dial_failure why, errc code, std::string_view sentence, time_point now, Effects& out)
     {
         out.emplace_back(close_connection{connection});
         fail(connection, why, code, sentence, now, out);
     }
 
     /// The attempt failed: says so and tries again later, unless the peer is up by another connection.
-    void fail(connection_id connection, dial_failure why, errc code, std::string_view sentence, time_point now, link_effects& out)
+    void fail(connection_id connection, dial_failure why, errc code, std::string_view sentence, time_point now, Effects& out)
     {
         auto const address = lines_.at(connection).address;
         forget(connection);
@@ -1038,7 +1045,7 @@ private:
     // Peers.
 
     /// From now on this is the connection with the peer, instead of any other that there was.
-    void establish(connection_id connection, peer const& who, std::uint64_t attempt, time_point now, link_effects& out)
+    void establish(connection_id connection, peer const& who, std::uint64_t attempt, time_point now, Effects& out)
     {
         auto& established = lines_.at(connection);
         set_deadline(connection, established, never);
@@ -1063,14 +1070,14 @@ private:
         dials_.schedule(address, never);
     }
 
-    void end(tie const& old, node_id const& by, link_effects& out)
+    void end(tie const& old, node_id const& by, Effects& out)
     {
         close(old.connection, out);
         if (old.who.id != by)
             out.emplace_back(peer_down{old.who.id});
     }
 
-    void lose(connection_id connection, time_point now, link_effects& out)
+    void lose(connection_id connection, time_point now, Effects& out)
     {
         auto const lost = peers_.erase(lines_.at(connection).name);
         forget(connection);
@@ -1081,7 +1088,7 @@ private:
     /// Where a peer was that is lost. If it is wanted it is dialled at once, which tells a process that is gone from one that
     /// is not, and again soon while the answer is neither; a connection that is lost soon again and again is not dialled in a
     /// loop.
-    void dial_again(tie const& lost, time_point now, link_effects& out)
+    void dial_again(tie const& lost, time_point now, Effects& out)
     {
         auto* const entry = dials_.find(lost.who.address);
         if (entry == nullptr || entry->dialling != 0)
@@ -1115,7 +1122,7 @@ private:
             deadlines_.emplace(at, connection);
     }
 
-    void expire(connection_id connection, time_point now, link_effects& out)
+    void expire(connection_id connection, time_point now, Effects& out)
     {
         if (lines_.at(connection).incoming) {
             out.emplace_back(caller_refused{{}, "a caller did not say in time who it is"});
@@ -1124,13 +1131,13 @@ private:
         fail_and_close(connection, dial_failure::timed_out, errc::success, "no answer within the time limit", now, out);
     }
 
-    void abandon(connection_id connection, link_effects& out)
+    void abandon(connection_id connection, Effects& out)
     {
         if (connection != 0)
             close(connection, out);
     }
 
-    void close(connection_id connection, link_effects& out)
+    void close(connection_id connection, Effects& out)
     {
         out.emplace_back(close_connection{connection});
         forget(connection);
@@ -1144,7 +1151,7 @@ private:
         lines_.erase(at);
     }
 
-    static void report(link_effects& out, std::string_view address, dial_failure why, errc code, std::string_view sentence)
+    static void report(Effects& out, std::string_view address, dial_failure why, errc code, std::string_view sentence)
     {
         out.emplace_back(dial_failed{std::string{address}, why, code, std::string{sentence}});
     }
@@ -1158,9 +1165,11 @@ private:
     std::map<connection_id, line> lines_;
     std::set<connection_id> silent_callers_; // in the order in which they called
     std::set<std::pair<time_point, connection_id>> deadlines_;
-    peer_book peers_;
-    dial_book dials_;
+    peer_book<tie> peers_;
+    dial_book<dial_entry> dials_;
 };
+
+using link_table = basic_link_table<link_effects>;
 
 } // namespace drover::link
 
@@ -1191,78 +1200,78 @@ namespace drover::net {
 
 /// The real world: the steady clock, the operating system's randomness, and one strand of an Asio executor for everything of
 /// one node. Copies are handles of the same strand. The executor's context outlives every copy.
-class runtime {
+///
+/// `Executor` is any that satisfies Asio's requirements, as for Asio's own sockets and timers: `runtime` erases its type.
+template <class Executor>
+class basic_runtime {
 public:
-    using executor_type = boost::asio::strand<boost::asio::any_io_executor>;
+    using executor_type = boost::asio::strand<Executor>;
     using mutex_type = std::mutex;
     class timer_type;
 
-    /// `executor` is any that `boost::asio::any_io_executor` can hold.
-    template <class Executor>
-        requires(!std::is_same_v<std::remove_cvref_t<Executor>,
-                     runtime> && std::convertible_to<Executor const&, boost::asio::any_io_executor>)
-    runtime(Executor const& executor, std::string_view node_name)
-        : strand_{boost::asio::any_io_executor{executor}}, entity_{hash64(node_name)}, seed_{draw_seed()}
+    /// `executor` is any that converts to `Executor`.
+    template <class From>
+        requires(!std::is_same_v<std::remove_cvref_t<From>, basic_runtime> && std::convertible_to<From const&, Executor>)
+    basic_runtime(From const& executor, std::string_view node_name)
+        : strand_{Executor{executor}}, entity_{hash64(node_name)}, seed_{draw_seed()}
     {
     }
 
     /// As above, with the context's own executor (an `io_context`, a `thread_pool`).
     template <class Context>
-        requires std::convertible_to<Context&, boost::asio::execution_context&> runtime(
-            Context& context, std::string_view node_name)
-            : runtime{context.get_executor(), node_name}
-        {
-        }
+        requires(std::convertible_to<Context&, boost::asio::execution_context&>)
+    basic_runtime(Context& context, std::string_view node_name) : basic_runtime{context.get_executor(), node_name} {}
 
-        [[nodiscard]] executor_type get_executor() const { return strand_; }
+    [[nodiscard]] executor_type get_executor() const { return strand_; }
 
-        [[nodiscard]] time_point now() const
-        {
-            return time_point{std::chrono::duration_cast<duration>(std::chrono::steady_clock::now().time_since_epoch())};
-        }
+    [[nodiscard]] time_point now() const
+    {
+        return time_point{std::chrono::duration_cast<duration>(std::chrono::steady_clock::now().time_since_epoch())};
+    }
 
-        /// Differs from run to run, and from purpose to purpose.
-        [[nodiscard]] random_stream random(std::uint64_t purpose) const { return random_stream{seed_, purpose, entity_}; }
+    /// Differs from run to run, and from purpose to purpose.
+    [[nodiscard]] random_stream random(std::uint64_t purpose) const { return random_stream{seed_, purpose, entity_}; }
 
-        /// Microseconds of the system clock, or one more than the last, whichever is larger. A machine whose clock is set back
-        /// between two lives of a node gives the second a smaller number, which is refused while the first is remembered.
-        [[nodiscard]] incarnation_number new_incarnation() const
-        {
-            static std::atomic<incarnation_number> last{0};
-            using std::chrono::microseconds;
-            auto const clock = std::chrono::duration_cast<microseconds>(std::chrono::system_clock::now().time_since_epoch());
-            auto before = last.load();
-            incarnation_number next = 0;
-            do
-                next = std::max(before + 1, static_cast<incarnation_number>(clock.count()));
-            while (!last.compare_exchange_weak(before, next));
-            return next;
-        }
+    /// Microseconds of the system clock, or one more than the last, whichever is larger. A machine whose clock is set back
+    /// between two lives of a node gives the second a smaller number, which is refused while the first is remembered.
+    [[nodiscard]] incarnation_number new_incarnation() const
+    {
+        static std::atomic<incarnation_number> last{0};
+        using std::chrono::microseconds;
+        auto const clock = std::chrono::duration_cast<microseconds>(std::chrono::system_clock::now().time_since_epoch());
+        auto before = last.load();
+        incarnation_number next = 0;
+        do
+            next = std::max(before + 1, static_cast<incarnation_number>(clock.count()));
+        while (!last.compare_exchange_weak(before, next));
+        return next;
+    }
 
-        /// Runs `turn` later, on the strand. From any thread.
-        void post(unique_function<void()> turn) const { boost::asio::post(strand_, std::move(turn)); }
+    /// Runs `turn` later, on the strand. From any thread.
+    void post(unique_function<void()> turn) const { boost::asio::post(strand_, std::move(turn)); }
 
-        /// Runs `turn` on the strand: at once when called on it. From any thread.
-        void dispatch(unique_function<void()> turn) const { boost::asio::dispatch(strand_, std::move(turn)); }
+    /// Runs `turn` on the strand: at once when called on it. From any thread.
+    void dispatch(unique_function<void()> turn) const { boost::asio::dispatch(strand_, std::move(turn)); }
 
-    private:
-        [[nodiscard]] static std::uint64_t draw_seed()
-        {
-            std::random_device device;
-            std::uint64_t const high = device();
-            return (high << 32) | device();
-        }
+private:
+    [[nodiscard]] static std::uint64_t draw_seed()
+    {
+        std::random_device device;
+        std::uint64_t const high = device();
+        return (high << 32) | device();
+    }
 
-        executor_type strand_;
-        std::uint64_t entity_;
-        std::uint64_t seed_;
+    executor_type strand_;
+    std::uint64_t entity_;
+    std::uint64_t seed_;
 };
 
 /// Runs one turn at a time, on the strand. A turn that was cancelled or replaced, or whose timer is gone, does not run, even
 /// when its time had come already. Used on the strand only.
-class runtime::timer_type {
+template <class Executor>
+class basic_runtime<Executor>::timer_type {
 public:
-    explicit timer_type(runtime const& owner) : state_{std::make_shared<state>(owner.get_executor())} {}
+    explicit timer_type(basic_runtime const& owner) : state_{std::make_shared<state>(owner.get_executor())} {}
 
     timer_type(timer_type&&) = default;
     timer_type& operator=(timer_type&& other) noexcept
@@ -1317,6 +1326,9 @@ private:
 
     std::shared_ptr<state> state_;
 };
+
+/// On an executor of whatever type.
+using runtime = basic_runtime<boost::asio::any_io_executor>;
 
 static_assert(drover::runtime<runtime>);
 
@@ -1555,21 +1567,27 @@ namespace drover::net {
 /// How long a connection that is closed may take to write what waits in it.
 inline constexpr auto flush_timeout = std::chrono::seconds{1};
 
-using tcp_socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, runtime::executor_type>;
+/// The sockets of a runtime.
+template <class Runtime>
+using tcp_socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, typename Runtime::executor_type>;
 
+template <class Runtime>
 class tcp_connection;
 
 /// What a connection tells its owner, on the strand, and never from within a call to the connection.
-class tcp_connection_owner : public std::enable_shared_from_this<tcp_connection_owner> {
+template <class Runtime>
+class tcp_connection_owner : public std::enable_shared_from_this<tcp_connection_owner<Runtime>> {
 public:
-    virtual void on_connected(tcp_connection& from) = 0;
-    virtual void on_connect_failed(tcp_connection& from, dial_failure why, std::string_view sentence) = 0;
-    virtual void on_frame(tcp_connection& from, bytes_view frame) = 0;
+    using connection = tcp_connection<Runtime>;
+
+    virtual void on_connected(connection& from) = 0;
+    virtual void on_connect_failed(connection& from, dial_failure why, std::string_view sentence) = 0;
+    virtual void on_frame(connection& from, bytes_view frame) = 0;
     /// All frames that had arrived together have been given.
     virtual void on_batch_end() = 0;
     /// A frame is longer than it may be: nothing that follows can be told apart.
-    virtual void on_frame_too_long(tcp_connection& from) = 0;
-    virtual void on_closed(tcp_connection& from) = 0;
+    virtual void on_frame_too_long(connection& from) = 0;
+    virtual void on_closed(connection& from) = 0;
 
 protected:
     ~tcp_connection_owner() = default;
@@ -1579,16 +1597,20 @@ protected:
 /// given up with `abort` or `finish`. Used on the strand only.
 ///
 ///     dial -> connecting -> open -> finishing (flush, end of sending, end of the other side) -> closed
-class tcp_connection : public std::enable_shared_from_this<tcp_connection> {
+template <class Runtime>
+class tcp_connection : public std::enable_shared_from_this<tcp_connection<Runtime>> {
 public:
+    using owner_type = tcp_connection_owner<Runtime>;
+    using socket_type = tcp_socket<Runtime>;
+
     /// A connection to be made, with `dial`.
-    tcp_connection(link::connection_id id, tcp_connection_owner& owner, runtime const& on)
+    tcp_connection(link::connection_id id, owner_type& owner, Runtime const& on)
         : id_{id}, owner_{&owner}, socket_{on.get_executor()}, resolver_{on.get_executor()}, timer_{on.get_executor()}
     {
     }
 
     /// A connection that somebody made to us; `open` starts it.
-    tcp_connection(link::connection_id id, tcp_connection_owner& owner, runtime const& on, tcp_socket socket)
+    tcp_connection(link::connection_id id, owner_type& owner, Runtime const& on, socket_type socket)
         : id_{id}, owner_{&owner}, socket_{std::move(socket)}, resolver_{on.get_executor()}, timer_{on.get_executor()}
     {
     }
@@ -1616,9 +1638,8 @@ public:
         if (!not_numeric)
             return connect({numeric, target->port});
         resolver_.async_resolve(target->host, std::to_string(target->port),
-            [self = shared_from_this()](boost::system::error_code const& failure, resolver_type::results_type const& found) {
-                self->on_resolved(failure, found);
-            });
+            [self = this->shared_from_this()](
+                boost::system::error_code const& failure, results_type const& found) { self->on_resolved(failure, found); });
     }
 
     /// Starts to read. Pre: connected.
@@ -1638,7 +1659,7 @@ public:
             return false;
         queue_.push(std::move(frame));
         if (!writing_ && !std::exchange(flush_posted_, true))
-            boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
+            boost::asio::post(socket_.get_executor(), [self = this->shared_from_this()] {
                 self->flush_posted_ = false;
                 self->flush();
             });
@@ -1664,7 +1685,7 @@ public:
             return abort();
         finishing_ = true;
         timer_.expires_after(flush_timeout);
-        timer_.async_wait([self = shared_from_this()](boost::system::error_code const& cancelled) {
+        timer_.async_wait([self = this->shared_from_this()](boost::system::error_code const& cancelled) {
             if (!cancelled)
                 self->abort();
         });
@@ -1672,36 +1693,38 @@ public:
     }
 
 private:
-    using resolver_type = boost::asio::ip::basic_resolver<boost::asio::ip::tcp, runtime::executor_type>;
+    using resolver_type = boost::asio::ip::basic_resolver<boost::asio::ip::tcp, typename Runtime::executor_type>;
     using timer_type = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-        boost::asio::wait_traits<std::chrono::steady_clock>, runtime::executor_type>;
+        boost::asio::wait_traits<std::chrono::steady_clock>, typename Runtime::executor_type>;
+    using results_type = boost::asio::ip::tcp::resolver::results_type;
     using error_code = boost::system::error_code;
 
     // Connecting.
 
     void fail_to_parse()
     {
-        boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
+        boost::asio::post(socket_.get_executor(), [self = this->shared_from_this()] {
             if (self->owner_ != nullptr)
                 self->tell_failure(dial_failure::unreachable, describe(errc::invalid_address));
         });
     }
 
-    void on_resolved(error_code const& failure, resolver_type::results_type const& found)
+    void on_resolved(error_code const& failure, results_type const& found)
     {
         if (owner_ == nullptr)
             return;
         if (failure)
             return tell_failure(dial_failure::unreachable, failure.message());
         boost::asio::async_connect(
-            socket_, found, [self = shared_from_this()](error_code const& result, boost::asio::ip::tcp::endpoint const&) {
+            socket_, found, [self = this->shared_from_this()](error_code const& result, boost::asio::ip::tcp::endpoint const&) {
                 self->on_connected(result);
             });
     }
 
     void connect(boost::asio::ip::tcp::endpoint const& target)
     {
-        socket_.async_connect(target, [self = shared_from_this()](error_code const& result) { self->on_connected(result); });
+        socket_.async_connect(
+            target, [self = this->shared_from_this()](error_code const& result) { self->on_connected(result); });
     }
 
     void on_connected(error_code const& result)
@@ -1732,7 +1755,7 @@ private:
     void tell_failure(dial_failure why, std::string_view sentence)
     {
         auto const owner = std::exchange(owner_, nullptr)->shared_from_this();
-        auto const self = shared_from_this();
+        auto const self = this->shared_from_this();
         abort();
         owner->on_connect_failed(*self, why, sentence);
     }
@@ -1743,7 +1766,7 @@ private:
     {
         auto const space = reader_.prepare();
         socket_.async_read_some(boost::asio::buffer(space.data(), space.size()),
-            [self = shared_from_this()](error_code const& failure, std::size_t count) { self->on_read(failure, count); });
+            [self = this->shared_from_this()](error_code const& failure, std::size_t count) { self->on_read(failure, count); });
     }
 
     void on_read(error_code const& failure, std::size_t count)
@@ -1811,7 +1834,7 @@ private:
             return end_sending();
         writing_ = true;
         boost::asio::async_write(socket_, buffers{queue_.begin_write()},
-            [self = shared_from_this()](error_code const& failure, std::size_t) { self->on_written(failure); });
+            [self = this->shared_from_this()](error_code const& failure, std::size_t) { self->on_written(failure); });
     }
 
     void on_written(error_code const& failure)
@@ -1828,12 +1851,12 @@ private:
     {
         error_code ignored;
         if (finishing_)
-            socket_.shutdown(tcp_socket::shutdown_send, ignored);
+            socket_.shutdown(socket_type::shutdown_send, ignored);
     }
 
     link::connection_id id_;
-    tcp_connection_owner* owner_; // null once given up
-    tcp_socket socket_;
+    owner_type* owner_; // null once given up
+    socket_type socket_;
     resolver_type resolver_;
     timer_type timer_; // of `finish`
     node_id peer_;
@@ -1867,10 +1890,13 @@ inline constexpr auto accept_pause = std::chrono::milliseconds{100};
 
 /// Accepts TCP connections until it is closed, whatever errors come between. Kept alive by its own operations. Used on the
 /// strand only.
-class tcp_listener : public std::enable_shared_from_this<tcp_listener> {
+template <class Runtime>
+class tcp_listener : public std::enable_shared_from_this<tcp_listener<Runtime>> {
 public:
+    using socket_type = tcp_socket<Runtime>;
+
     /// `accepted` is called for each connection, from the strand, until `close`.
-    tcp_listener(runtime const& on, unique_function<void(tcp_socket)> accepted)
+    tcp_listener(Runtime const& on, unique_function<void(socket_type)> accepted)
         : runtime_{on}, acceptor_{on.get_executor()}, pause_{runtime_}, accepted_{std::move(accepted)}
     {
     }
@@ -1907,7 +1933,7 @@ private:
     {
         if (auto const numeric = boost::asio::ip::make_address(at.host, failure); !failure)
             return {numeric, at.port};
-        boost::asio::ip::basic_resolver<tcp, runtime::executor_type> resolver{runtime_.get_executor()};
+        boost::asio::ip::basic_resolver<tcp, typename Runtime::executor_type> resolver{runtime_.get_executor()};
         auto const found = resolver.resolve(at.host, std::to_string(at.port), tcp::resolver::passive, failure);
         return failure || found.empty() ? tcp::endpoint{} : found.begin()->endpoint();
     }
@@ -1934,12 +1960,12 @@ private:
 
     void accept()
     {
-        acceptor_.async_accept([self = shared_from_this()](error_code const& failure, tcp_socket socket) {
+        acceptor_.async_accept([self = this->shared_from_this()](error_code const& failure, socket_type socket) {
             self->on_accepted(failure, std::move(socket));
         });
     }
 
-    void on_accepted(error_code const& failure, tcp_socket socket)
+    void on_accepted(error_code const& failure, socket_type socket)
     {
         if (!accepted_)
             return;
@@ -1950,10 +1976,10 @@ private:
             accept();
     }
 
-    runtime runtime_;
-    boost::asio::basic_socket_acceptor<tcp, runtime::executor_type> acceptor_;
-    runtime::timer_type pause_;
-    unique_function<void(tcp_socket)> accepted_;
+    Runtime runtime_;
+    boost::asio::basic_socket_acceptor<tcp, typename Runtime::executor_type> acceptor_;
+    typename Runtime::timer_type pause_;
+    unique_function<void(socket_type)> accepted_;
 };
 
 } // namespace drover::net
@@ -1974,10 +2000,14 @@ namespace drover {
 
 namespace net {
 
-/// Carries out what a link table decides, over TCP. The state of a `tcp_transport`: handlers of its operations hold it.
-class tcp_interpreter final : public tcp_connection_owner {
+/// Carries out what a link table decides, over TCP. The state of a transport: handlers of its operations hold it.
+template <class Runtime>
+class tcp_interpreter final : public tcp_connection_owner<Runtime> {
 public:
-    tcp_interpreter(runtime const& on, transport_options options) : runtime_{on}, options_{std::move(options)}, timer_{runtime_}
+    using connection = tcp_connection<Runtime>;
+    using socket_type = tcp_socket<Runtime>;
+
+    tcp_interpreter(Runtime const& on, transport_options options) : runtime_{on}, options_{std::move(options)}, timer_{runtime_}
     {
     }
 
@@ -1992,7 +2022,7 @@ public:
         if (!at || !advertised)
             return errc::invalid_address;
         auto const listener =
-            std::make_shared<tcp_listener>(runtime_, [this](tcp_socket socket) { on_accepted(std::move(socket)); });
+            std::make_shared<tcp_listener<Runtime>>(runtime_, [this](socket_type socket) { on_accepted(std::move(socket)); });
         if (auto const failure = listener->listen(*at); failure != errc::success)
             return failure;
         listener_ = listener;
@@ -2036,38 +2066,38 @@ public:
             return;
         listener_->close();
         timer_.cancel();
-        for (auto const& [id, connection] : connections_)
-            connection->finish();
+        for (auto const& [id, open] : connections_)
+            open->finish();
         connections_.clear();
         peers_.clear();
         notices_.clear();
     }
 
 private:
-    using connection_pointer = std::shared_ptr<tcp_connection>;
+    using connection_pointer = std::shared_ptr<connection>;
     using notice = std::variant<link::peer_up, link::peer_down, link::dial_failed>;
 
     // What the sockets say.
 
-    void on_accepted(tcp_socket socket)
+    void on_accepted(socket_type socket)
     {
         auto const id = table_->next_connection();
-        auto const connection = std::make_shared<tcp_connection>(id, *this, runtime_, std::move(socket));
-        connections_.emplace(id, connection);
+        auto const made = std::make_shared<connection>(id, *this, runtime_, std::move(socket));
+        connections_.emplace(id, made);
         table_->on_accepted(id, runtime_.now(), effects_);
         carry_out();
-        connection->open();
+        made->open();
         deliver();
     }
 
-    void on_connected(tcp_connection& from) override
+    void on_connected(connection& from) override
     {
         table_->on_connected(from.id(), effects_);
         carry_out();
         deliver();
     }
 
-    void on_connect_failed(tcp_connection& from, dial_failure why, std::string_view sentence) override
+    void on_connect_failed(connection& from, dial_failure why, std::string_view sentence) override
     {
         connections_.erase(from.id());
         table_->on_connect_failed(from.id(), why, sentence, runtime_.now(), effects_);
@@ -2075,7 +2105,7 @@ private:
         deliver();
     }
 
-    void on_frame(tcp_connection& from, bytes_view frame) override
+    void on_frame(connection& from, bytes_view frame) override
     {
         if (from.established())
             return events_->on_frame(from.peer_id(), frame);
@@ -2088,7 +2118,7 @@ private:
             events_->on_batch_end();
     }
 
-    void on_frame_too_long(tcp_connection& from) override
+    void on_frame_too_long(connection& from) override
     {
         if (!from.established())
             return greet(from, {});
@@ -2098,7 +2128,7 @@ private:
         on_closed(*keep);
     }
 
-    void on_closed(tcp_connection& from) override
+    void on_closed(connection& from) override
     {
         forget(from.id());
         table_->on_closed(from.id(), runtime_.now(), effects_);
@@ -2106,7 +2136,7 @@ private:
         deliver();
     }
 
-    void greet(tcp_connection& from, bytes_view frame)
+    void greet(connection& from, bytes_view frame)
     {
         table_->on_frame(from.id(), frame, runtime_.now(), effects_);
         carry_out();
@@ -2133,9 +2163,9 @@ private:
 
     void carry_out(link::open_connection& what)
     {
-        auto const connection = std::make_shared<tcp_connection>(what.connection, *this, runtime_);
-        connections_.emplace(what.connection, connection);
-        connection->dial(what.address);
+        auto const made = std::make_shared<connection>(what.connection, *this, runtime_);
+        connections_.emplace(what.connection, made);
+        made->dial(what.address);
     }
 
     void carry_out(link::send_frame& what)
@@ -2146,8 +2176,8 @@ private:
 
     void carry_out(link::close_connection& what)
     {
-        if (auto const connection = forget(what.connection))
-            connection->finish();
+        if (auto const closed = forget(what.connection))
+            closed->finish();
     }
 
     void carry_out(link::peer_up& what)
@@ -2173,11 +2203,11 @@ private:
         auto const at = connections_.find(id);
         if (at == connections_.end())
             return nullptr;
-        auto connection = std::move(at->second);
+        auto gone = std::move(at->second);
         connections_.erase(at);
-        if (auto const up = peers_.find(connection->peer_id().name); up != peers_.end() && up->second == connection)
+        if (auto const up = peers_.find(gone->peer_id().name); up != peers_.end() && up->second == gone)
             peers_.erase(up);
-        return connection;
+        return gone;
     }
 
     void set_timer()
@@ -2195,7 +2225,7 @@ private:
     {
         if (std::exchange(delivering_, true))
             return;
-        auto const keep = shared_from_this();
+        auto const keep = this->shared_from_this();
         while (!notices_.empty()) {
             auto const next = std::move(notices_.front());
             notices_.pop_front();
@@ -2208,7 +2238,7 @@ private:
     {
         if (notices_.empty() || delivering_)
             return;
-        runtime_.post([self = std::static_pointer_cast<tcp_interpreter>(shared_from_this())] { self->deliver(); });
+        runtime_.post([self = std::static_pointer_cast<tcp_interpreter>(this->shared_from_this())] { self->deliver(); });
     }
 
     void tell(link::peer_up const& what) { events_->on_peer_up(what.who); }
@@ -2221,13 +2251,13 @@ private:
             log(sentence);
     }
 
-    runtime runtime_;
+    Runtime runtime_;
     transport_options options_;
     transport_events* events_ = nullptr; // null before the start and after the stop
     std::optional<link::link_table> table_;
     link::link_effects effects_;
-    std::shared_ptr<tcp_listener> listener_;
-    runtime::timer_type timer_;
+    std::shared_ptr<tcp_listener<Runtime>> listener_;
+    typename Runtime::timer_type timer_;
     time_point timer_set_ = never;
     std::unordered_map<link::connection_id, connection_pointer> connections_;
     std::unordered_map<std::string, connection_pointer, bytes_hash, std::equal_to<>> peers_; // by name, established
@@ -2242,19 +2272,22 @@ private:
 /// Every frame is preceded by its length (four octets, little-endian); the first in each direction is the handshake
 /// (`link/handshake.hpp`). Frames of one turn are written together, without waiting for more. Used on the strand of its
 /// runtime, but for `address()`.
-class tcp_transport {
+///
+/// `Executor`: as for `net::basic_runtime`.
+template <class Executor = boost::asio::any_io_executor>
+class basic_tcp_transport {
 public:
-    using runtime_type = net::runtime;
+    using runtime_type = net::basic_runtime<Executor>;
     static constexpr transport_capabilities capabilities{};
 
     /// Pre: `options.self` and `options.cluster_name` are within their limits.
-    tcp_transport(runtime_type const& on, transport_options options)
-        : interpreter_{std::make_shared<net::tcp_interpreter>(on, std::move(options))}
+    basic_tcp_transport(runtime_type const& on, transport_options options)
+        : interpreter_{std::make_shared<interpreter>(on, std::move(options))}
     {
     }
-    tcp_transport(tcp_transport const&) = delete;
-    tcp_transport& operator=(tcp_transport const&) = delete;
-    ~tcp_transport() { stop(); }
+    basic_tcp_transport(basic_tcp_transport const&) = delete;
+    basic_tcp_transport& operator=(basic_tcp_transport const&) = delete;
+    ~basic_tcp_transport() { stop(); }
 
     /// Called with a sentence about each caller that is turned away and each peer that is dropped for what it sent. Before
     /// `start`.
@@ -2280,8 +2313,13 @@ public:
     void stop() { interpreter_->stop(); }
 
 private:
-    std::shared_ptr<net::tcp_interpreter> interpreter_;
+    using interpreter = net::tcp_interpreter<runtime_type>;
+
+    std::shared_ptr<interpreter> interpreter_;
 };
+
+/// On an executor of whatever type.
+using tcp_transport = basic_tcp_transport<>;
 
 static_assert(transport<tcp_transport>);
 

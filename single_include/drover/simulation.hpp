@@ -137,12 +137,16 @@ struct dial_entry {
 ///
 /// An address that turns out to be another name for a node is merged into the entry of that node's own address, so that one
 /// node is not dialled twice; it is remembered under which names it was asked for.
+///
+/// `Entry`: a `dial_entry`, or what derives from one.
+template <class Entry>
 class dial_book {
 public:
-    using entries = std::map<std::string, dial_entry, std::less<>>;
+    using entries = std::map<std::string, Entry, std::less<>>;
+    using entry_place = typename entries::iterator;
 
     /// The entry that was asked for as `address`, made when there is none. `second`: it was made.
-    std::pair<entries::iterator, bool> want(std::string_view address)
+    std::pair<entry_place, bool> want(std::string_view address)
     {
         auto const known = resolve(address);
         auto const [at, made] = entries_.try_emplace(std::string{known});
@@ -166,7 +170,7 @@ public:
     }
 
     /// Null when it is not wanted.
-    [[nodiscard]] dial_entry* find(std::string_view address)
+    [[nodiscard]] Entry* find(std::string_view address)
     {
         auto const at = entries_.find(address);
         return at == entries_.end() ? nullptr : &at->second;
@@ -240,7 +244,7 @@ private:
         aliases_.erase(alias);
     }
 
-    void schedule(entries::iterator entry, time_point at)
+    void schedule(entry_place entry, time_point at)
     {
         auto& next = entry->second.next_attempt;
         if (next != never)
@@ -250,19 +254,19 @@ private:
             attempts_.emplace(next, entry->first);
     }
 
-    void forget_alias(names::iterator name, dial_entry& entry)
+    void forget_alias(names::iterator name, Entry& entry)
     {
         aliases_.erase(*name);
         entry.wanted_as.erase(name);
     }
 
-    void forget_aliases(dial_entry& entry)
+    void forget_aliases(Entry& entry)
     {
         while (!entry.wanted_as.empty())
             forget_alias(entry.wanted_as.begin(), entry);
     }
 
-    connection_id erase(entries::iterator at)
+    connection_id erase(entry_place at)
     {
         auto const dialling = at->second.dialling;
         schedule(at, never);
@@ -548,11 +552,12 @@ struct tie {
     return attempt > current.attempt;
 }
 
-/// The peers with which there is a connection: one a name.
+/// The peers with which there is a connection: one a name. `Tie`: a `tie`, or what derives from one.
+template <class Tie>
 class peer_book {
 public:
     /// Null when no peer of this name is connected.
-    [[nodiscard]] tie const* find(std::string_view name) const
+    [[nodiscard]] Tie const* find(std::string_view name) const
     {
         auto const at = ties_.find(name);
         return at == ties_.end() ? nullptr : &at->second;
@@ -562,7 +567,7 @@ public:
     [[nodiscard]] bool connected_at(std::string_view address) const { return names_at_.find(address) != names_at_.end(); }
 
     /// From now on this is the connection with its peer. Gives the one that it replaces.
-    std::optional<tie> insert(tie value)
+    std::optional<Tie> insert(Tie value)
     {
         auto const name = value.who.id.name;
         auto old = erase(name);
@@ -572,7 +577,7 @@ public:
     }
 
     /// Gives what it was.
-    std::optional<tie> erase(std::string_view name)
+    std::optional<Tie> erase(std::string_view name)
     {
         auto const at = ties_.find(name);
         if (at == ties_.end())
@@ -587,7 +592,7 @@ public:
     [[nodiscard]] std::size_t size() const { return ties_.size(); }
 
 private:
-    std::map<std::string, tie, std::less<>> ties_;             // by the peer's name
+    std::map<std::string, Tie, std::less<>> ties_;             // by the peer's name
     std::map<std::string, std::string, std::less<>> names_at_; // by address: the name of the peer that is up there
 };
 
@@ -631,14 +636,17 @@ inline constexpr std::size_t wanted_addresses_count_max = 2 * limits::members_co
 /// turned away for a connection that it does not have says so (`hello::insist`), and then counts.
 ///
 /// Every input is O(log n) in the connections and wanted addresses, but for text.
-class link_table {
+///
+/// `Effects`: what is appended to, by `emplace_back`; see `link_effects`.
+template <class Effects>
+class basic_link_table {
 public:
     /// The first wait after a connection was lost and the dial that followed at once found the listener still there; doubles,
     /// up to `transport_options::backoff_min`.
     static constexpr duration wait_after_loss_min = std::chrono::microseconds{250};
 
     /// Pre: `options.advertise` is what others dial; where it is empty, `options.listen` is.
-    link_table(transport_options const& options, random_stream random)
+    basic_link_table(transport_options const& options, random_stream random)
         : dial_timeout_{options.dial_timeout}, backoff_min_{options.backoff_min}, backoff_max_{options.backoff_max},
           identity_{options.cluster_name, {options.self, options.advertise.empty() ? options.listen : options.advertise}},
           random_{random}
@@ -665,7 +673,7 @@ public:
     [[nodiscard]] connection_id next_connection() { return ++last_connection_; }
 
     /// Keep a connection to this address from now on.
-    void want(std::string_view address, time_point now, link_effects& out)
+    void want(std::string_view address, time_point now, Effects& out)
     {
         if (address == identity_.self.address)
             return report(out, address, dial_failure::rejected, errc::success, "this is this node itself");
@@ -679,10 +687,10 @@ public:
     }
 
     /// Stop trying to reach this address. A connection that is up stays.
-    void unwant(std::string_view address, link_effects& out) { abandon(dials_.unwant(address), out); }
+    void unwant(std::string_view address, Effects& out) { abandon(dials_.unwant(address), out); }
 
     /// Somebody connected to us. Pre: `connection` is from `next_connection`.
-    void on_accepted(connection_id connection, time_point now, link_effects& out)
+    void on_accepted(connection_id connection, time_point now, Effects& out)
     {
         if (silent_callers_.size() >= silent_callers_count_max) {
             out.emplace_back(caller_refused{{}, "too many callers are connected without having said who they are"});
@@ -693,7 +701,7 @@ public:
     }
 
     /// An `open_connection` succeeded.
-    void on_connected(connection_id connection, link_effects& out)
+    void on_connected(connection_id connection, Effects& out)
     {
         auto const at = lines_.find(connection);
         if (at == lines_.end() || at->second.phase != phase::connecting)
@@ -705,15 +713,14 @@ public:
     }
 
     /// An `open_connection` failed.
-    void on_connect_failed(
-        connection_id connection, dial_failure why, std::string_view sentence, time_point now, link_effects& out)
+    void on_connect_failed(connection_id connection, dial_failure why, std::string_view sentence, time_point now, Effects& out)
     {
         if (auto const at = lines_.find(connection); at != lines_.end() && at->second.phase == phase::connecting)
             fail(connection, why, errc::success, sentence, now, out);
     }
 
     /// The first frame that came on a connection. Frames that follow a `peer_up` are not given to the table.
-    void on_frame(connection_id connection, bytes_view frame, time_point now, link_effects& out)
+    void on_frame(connection_id connection, bytes_view frame, time_point now, Effects& out)
     {
         auto const at = lines_.find(connection);
         if (at == lines_.end() || at->second.phase != phase::greeting)
@@ -725,7 +732,7 @@ public:
     }
 
     /// A connection ended that the table did not close.
-    void on_closed(connection_id connection, time_point now, link_effects& out)
+    void on_closed(connection_id connection, time_point now, Effects& out)
     {
         auto const at = lines_.find(connection);
         if (at == lines_.end())
@@ -738,7 +745,7 @@ public:
     }
 
     /// Acts on what is due. Too early, it changes nothing.
-    void on_time(time_point now, link_effects& out)
+    void on_time(time_point now, Effects& out)
     {
         while (!deadlines_.empty() && deadlines_.begin()->first <= now)
             expire(deadlines_.begin()->second, now, out);
@@ -766,7 +773,7 @@ private:
 
     // Callers.
 
-    void on_hello(connection_id connection, bytes_view frame, time_point now, link_effects& out)
+    void on_hello(connection_id connection, bytes_view frame, time_point now, Effects& out)
     {
         auto const decoded = decode_hello(frame, identity_);
         if (auto const* const malformed = std::get_if<refusal>(&decoded))
@@ -805,7 +812,7 @@ private:
         return entry != nullptr && entry->dialling != 0 && !preferred(name(), who.id.name, true);
     }
 
-    void turn_away(connection_id connection, std::string_view name, refusal const& why, link_effects& out)
+    void turn_away(connection_id connection, std::string_view name, refusal const& why, Effects& out)
     {
         out.emplace_back(send_frame{connection, encode(why)});
         if (why.kind == refusal_kind::rejected)
@@ -814,7 +821,7 @@ private:
     }
 
     /// The peer's call counts more than our own dial of it, which is given up.
-    void abandon_dial_of(peer const& who, link_effects& out)
+    void abandon_dial_of(peer const& who, Effects& out)
     {
         if (auto* const entry = dials_.find(who.address))
             abandon(std::exchange(entry->dialling, 0), out);
@@ -823,7 +830,7 @@ private:
     // Dials.
 
     /// Dials the address, unless its peer is up.
-    void pursue(std::string const& address, dial_entry& entry, time_point now, link_effects& out)
+    void pursue(std::string const& address, dial_entry& entry, time_point now, Effects& out)
     {
         if (peers_.connected_at(address))
             satisfy(address, entry);
@@ -831,7 +838,7 @@ private:
             dial(address, entry, now, out);
     }
 
-    void dial(std::string const& address, dial_entry& entry, time_point now, link_effects& out)
+    void dial(std::string const& address, dial_entry& entry, time_point now, Effects& out)
     {
         dials_.schedule(address, never);
         entry.dialling = next_connection();
@@ -839,7 +846,7 @@ private:
         out.emplace_back(open_connection{entry.dialling, address});
     }
 
-    void on_answer(connection_id connection, bytes_view frame, time_point now, link_effects& out)
+    void on_answer(connection_id connection, bytes_view frame, time_point now, Effects& out)
     {
         auto const answer = decode_answer(frame);
         if (!answer)
@@ -873,7 +880,7 @@ private:
         return std::nullopt;
     }
 
-    void on_welcome(connection_id connection, peer const& who, time_point now, link_effects& out)
+    void on_welcome(connection_id connection, peer const& who, time_point now, Effects& out)
     {
         settle_dial(connection, who.address, out);
         auto const* const current = peers_.find(who.id.name);
@@ -884,7 +891,7 @@ private:
     }
 
     /// The dial reached a node that is dialled at `address`: its entry is kept under that, and is no longer being dialled.
-    void settle_dial(connection_id connection, std::string const& address, link_effects& out)
+    void settle_dial(connection_id connection, std::string const& address, Effects& out)
     {
         auto& dialled = lines_.at(connection).address;
         if (auto* const entry = dials_.find(dialled)) {
@@ -894,7 +901,7 @@ private:
         dialled = address;
     }
 
-    void on_refusal(connection_id connection, refusal const& no, time_point now, link_effects& out)
+    void on_refusal(connection_id connection, refusal const& no, time_point now, Effects& out)
     {
         if (no.kind == refusal_kind::itself && no.self.id == identity_.self.id)
             return on_reached_itself(connection, out);
@@ -903,7 +910,7 @@ private:
         fail_and_close(connection, dial_failure::rejected, no.code, no.sentence, now, out);
     }
 
-    void on_reached_itself(connection_id connection, link_effects& out)
+    void on_reached_itself(connection_id connection, Effects& out)
     {
         auto const address = lines_.at(connection).address;
         dials_.drop(address);
@@ -912,7 +919,7 @@ private:
     }
 
     /// The other side says that there is a connection between us. If we do not see it soon, we insist.
-    void on_duplicate(connection_id connection, peer const& who, time_point now, link_effects& out)
+    void on_duplicate(connection_id connection, peer const& who, time_point now, Effects& out)
     {
         auto const dialled = lines_.at(connection).address;
         close(connection, out);
@@ -931,14 +938,14 @@ private:
     }
 
     void fail_and_close(
-        connection_id connection, dial_failure why, errc code, std::string_view sentence, time_point now, link_effects& out)
+        connection_id connection, dial_failure why, errc code, std::string_view sentence, time_point now, Effects& out)
     {
         out.emplace_back(close_connection{connection});
         fail(connection, why, code, sentence, now, out);
     }
 
     /// The attempt failed: says so and tries again later, unless the peer is up by another connection.
-    void fail(connection_id connection, dial_failure why, errc code, std::string_view sentence, time_point now, link_effects& out)
+    void fail(connection_id connection, dial_failure why, errc code, std::string_view sentence, time_point now, Effects& out)
     {
         auto const address = lines_.at(connection).address;
         forget(connection);
@@ -964,7 +971,7 @@ private:
     // Peers.
 
     /// From now on this is the connection with the peer, instead of any other that there was.
-    void establish(connection_id connection, peer const& who, std::uint64_t attempt, time_point now, link_effects& out)
+    void establish(connection_id connection, peer const& who, std::uint64_t attempt, time_point now, Effects& out)
     {
         auto& established = lines_.at(connection);
         set_deadline(connection, established, never);
@@ -989,14 +996,14 @@ private:
         dials_.schedule(address, never);
     }
 
-    void end(tie const& old, node_id const& by, link_effects& out)
+    void end(tie const& old, node_id const& by, Effects& out)
     {
         close(old.connection, out);
         if (old.who.id != by)
             out.emplace_back(peer_down{old.who.id});
     }
 
-    void lose(connection_id connection, time_point now, link_effects& out)
+    void lose(connection_id connection, time_point now, Effects& out)
     {
         auto const lost = peers_.erase(lines_.at(connection).name);
         forget(connection);
@@ -1007,7 +1014,7 @@ private:
     /// Where a peer was that is lost. If it is wanted it is dialled at once, which tells a process that is gone from one that
     /// is not, and again soon while the answer is neither; a connection that is lost soon again and again is not dialled in a
     /// loop.
-    void dial_again(tie const& lost, time_point now, link_effects& out)
+    void dial_again(tie const& lost, time_point now, Effects& out)
     {
         auto* const entry = dials_.find(lost.who.address);
         if (entry == nullptr || entry->dialling != 0)
@@ -1041,7 +1048,7 @@ private:
             deadlines_.emplace(at, connection);
     }
 
-    void expire(connection_id connection, time_point now, link_effects& out)
+    void expire(connection_id connection, time_point now, Effects& out)
     {
         if (lines_.at(connection).incoming) {
             out.emplace_back(caller_refused{{}, "a caller did not say in time who it is"});
@@ -1050,13 +1057,13 @@ private:
         fail_and_close(connection, dial_failure::timed_out, errc::success, "no answer within the time limit", now, out);
     }
 
-    void abandon(connection_id connection, link_effects& out)
+    void abandon(connection_id connection, Effects& out)
     {
         if (connection != 0)
             close(connection, out);
     }
 
-    void close(connection_id connection, link_effects& out)
+    void close(connection_id connection, Effects& out)
     {
         out.emplace_back(close_connection{connection});
         forget(connection);
@@ -1070,7 +1077,7 @@ private:
         lines_.erase(at);
     }
 
-    static void report(link_effects& out, std::string_view address, dial_failure why, errc code, std::string_view sentence)
+    static void report(Effects& out, std::string_view address, dial_failure why, errc code, std::string_view sentence)
     {
         out.emplace_back(dial_failed{std::string{address}, why, code, std::string{sentence}});
     }
@@ -1084,9 +1091,11 @@ private:
     std::map<connection_id, line> lines_;
     std::set<connection_id> silent_callers_; // in the order in which they called
     std::set<std::pair<time_point, connection_id>> deadlines_;
-    peer_book peers_;
-    dial_book dials_;
+    peer_book<tie> peers_;
+    dial_book<dial_entry> dials_;
 };
+
+using link_table = basic_link_table<link_effects>;
 
 } // namespace drover::link
 
