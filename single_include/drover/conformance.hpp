@@ -4461,10 +4461,15 @@ private:
         return victim_->deadline() > now;
     }
 
+    static void flip(char& octet, random_stream& random)
+    {
+        octet = static_cast<char>(static_cast<unsigned char>(octet) ^ (1U << random.below(8)));
+    }
+
     static void damage(bytes& frame, random_stream& random)
     {
         switch (frame.empty() ? 2 : random.below(4)) {
-        case 0: frame[random.below(frame.size())] ^= static_cast<char>(1U << random.below(8)); break;
+        case 0: flip(frame[random.below(frame.size())], random); break;
         case 1: frame.resize(random.below(frame.size())); break;
         case 2: frame.append(1 + random.below(20), static_cast<char>(random.next())); break;
         default:
