@@ -6,6 +6,7 @@
 
 #include <drover/base/hash.hpp>
 #include <drover/child/context.hpp>
+#include <drover/completion.hpp>
 #include <drover/supervision/child_spec.hpp>
 
 #include <cstring>

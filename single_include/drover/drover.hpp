@@ -10868,4 +10868,5 @@ static_assert(updatable_placement<uniform> && ranked_placement<uniform>);
 
 // drover/drover.hpp
 
-/// The library, without a transport: add `drover/simulation.hpp` or `drover/net.hpp`.
+/// The library, without a transport: add `drover/simulation.hpp` or `drover/net.hpp`. Children that call asynchronous operations
+/// with a handler, in a translation unit without a transport, need `drover/completion.hpp`.

@@ -1273,7 +1273,7 @@ class basic_runtime<Executor>::timer_type {
 public:
     explicit timer_type(basic_runtime const& owner) : state_{std::make_shared<state>(owner.get_executor())} {}
 
-    timer_type(timer_type&&) = default;
+    timer_type(timer_type&&) noexcept = default;
     timer_type& operator=(timer_type&& other) noexcept
     {
         if (this != &other) {
