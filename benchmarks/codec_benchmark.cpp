@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <type_traits>
 
 namespace {
 
@@ -65,8 +66,10 @@ struct message_row {
     [[nodiscard]] bytes encode() const { return core::encode(value); }
     [[nodiscard]] static bool decode(bytes const& data)
     {
-        auto const result = core::decode_message(data);
-        return result && std::holds_alternative<Message>(*result);
+        auto right = false;
+        auto const understood = core::visit_message(
+            data, [&](auto const& message) { right = std::is_same_v<std::remove_cvref_t<decltype(message)>, Message>; });
+        return understood && right;
     }
 };
 
