@@ -363,6 +363,7 @@ struct core_state {
         child.terminated = record.terminated;
         child.creation = record.creation;
         child.request = record.request;
+        count(child);
     }
 
     void take_spec(child_entry& child, spec_record const& record)
@@ -370,7 +371,6 @@ struct core_state {
         take_creation(child, record);
         child.restart = record.spec.restart;
         child.type = roster.intern_type(record.spec.type);
-        count(child);
     }
 
     void read_owner(child_entry& child)

@@ -188,7 +188,7 @@ private:
     void carry_out()
     {
         for (auto& effect : effects_)
-            std::visit([this](auto& what) { carry_out(what); }, effect);
+            std::visit([this](auto& what) { this->carry_out(what); }, effect);
         effects_.clear();
         set_timer();
     }
@@ -261,7 +261,7 @@ private:
         while (!notices_.empty()) {
             auto const next = std::move(notices_.front());
             notices_.pop_front();
-            std::visit([this](auto const& what) { tell(what); }, next);
+            std::visit([this](auto const& what) { this->tell(what); }, next);
         }
         delivering_ = false;
     }

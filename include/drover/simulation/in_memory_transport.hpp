@@ -184,7 +184,7 @@ private:
     void carry_out(link::link_effects effects)
     {
         for (auto& effect : effects)
-            std::visit([this](auto& wanted) { carry_out(wanted); }, effect);
+            std::visit([this](auto& wanted) { this->carry_out(wanted); }, effect);
         set_timer();
     }
 
@@ -266,7 +266,7 @@ private:
         while (!untold_.empty() && events_ != nullptr) {
             auto const next = std::move(untold_.front());
             untold_.pop_front();
-            std::visit([this](auto const& news) { tell(news); }, next);
+            std::visit([this](auto const& news) { this->tell(news); }, next);
         }
         telling_ = false;
     }
