@@ -61,6 +61,7 @@ private:
 {
     drover::child_spec spec{.id = numbered_keys::key_of(index), .type = type, .arguments = drover::bytes(32, 'a')};
     spec.intensity = drover::restart_intensity{failures_each, std::chrono::hours{1}};
+    spec.backoff = drover::immediate_restarts;
     return spec;
 }
 

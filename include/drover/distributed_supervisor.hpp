@@ -213,6 +213,8 @@ public:
     // Each completes once, with void(error_code, child_ref), at the latest after `operation_timeout`. `not_acknowledged`: it
     // was done, and is not known to be held by as many members as `acknowledge` asks. `timed_out`: it may have been done.
 
+    // `outcome_unknown`: the supervisor stopped first.
+
     /// Starts a child, on the node that placement names. Completes when it runs and its spec is held by enough members.
     /// Errors: `already_started`, `already_present` (it is terminated), `start_failed` (nothing is left behind),
     /// `invalid_spec`, `unknown_type`, `no_eligible_node`, `max_children`.
@@ -319,6 +321,11 @@ public:
     /// Calls `watcher` on the strand for all that happens here: what moved, why, and what was refused. Costs nothing while
     /// nobody watches. Before `async_start`.
     void events(std::function<void(event const&)> watcher) { shell_->watch(std::move(watcher)); }
+
+    /// Calls `told` once, on the strand, when this supervisor has stopped without having been asked to: it gave up, here or on
+    /// another node, because a child that escalates has spent its budget (docs/supervision.md), or its significant children have
+    /// ended. With the same reason on every node. Its own node goes on until `async_stop` or the destructor. Before `async_start`.
+    void on_gave_up(std::function<void(std::string const& reason)> told) { shell_->on_gave_up(std::move(told)); }
 
     /// Where `child_context::log` goes. Before `async_start`.
     void log_to(std::function<void(child_id const&, std::string_view)> sink) { shell_->log_to(std::move(sink)); }

@@ -117,8 +117,8 @@ public:
         instances_.destroy_all();
         if (start_done_)
             std::exchange(start_done_, nullptr)(errc::shutting_down);
-        commands_.take_all([](auto& done) { done(make_error_code(errc::shutting_down), child_ref{}); });
-        calls_.take_all([](auto& done) { done(make_error_code(errc::shutting_down), bytes{}); });
+        commands_.take_all([](auto& done) { done(make_error_code(errc::outcome_unknown), child_ref{}); });
+        calls_.take_all([](auto& done) { done(make_error_code(errc::outcome_unknown), bytes{}); });
         checkpoints_.take_all([](auto& done) { done(make_error_code(errc::shutting_down)); });
         for (auto& done : std::exchange(stop_done_, {}))
             done(errc::success);
@@ -160,6 +160,8 @@ public:
         std::lock_guard const lock{mutex_};
         core_.want_events(true);
     }
+
+    void on_gave_up(std::function<void(std::string const&)> told) { gave_up_handlers_.push_back(std::move(told)); }
 
     void log_to(std::function<void(child_id const&, std::string_view)> sink) { log_sink_ = std::move(sink); }
 
@@ -329,6 +331,7 @@ private:
         link->node = node_->name();
         link->arguments = std::move(effect.spec.arguments);
         link->generation = generation;
+        link->cause = effect.cause;
         if (effect.state) {
             link->state = std::move(effect.state->data);
             link->state_version = effect.state->schema_version;
@@ -427,7 +430,13 @@ private:
             std::exchange(start_done_, nullptr)(errc::success);
     }
 
-    void carry_out(core::stopped_effect&) { close(); }
+    void carry_out(core::stopped_effect& effect)
+    {
+        close();
+        if (!effect.reason.empty())
+            for (auto const& told : std::exchange(gave_up_handlers_, {}))
+                told(effect.reason);
+    }
 
     void carry_out(event& what)
     {
@@ -579,6 +588,7 @@ private:
     function_table<void(error_code, bytes)> calls_;
     function_table<void(error_code)> checkpoints_;
     std::vector<std::function<void(event const&)>> watchers_;
+    std::vector<std::function<void(std::string const&)>> gave_up_handlers_;
     std::function<void(child_id const&, std::string_view)> log_sink_;
 };
 

@@ -38,6 +38,7 @@ TEST_CASE("a child that fails again and again at once is restarted without a pau
 
     drover::child_spec spec{.id = "c", .type = "unlucky"};
     spec.intensity = drover::restart_intensity{failures_count, 60s};
+    spec.backoff = drover::immediate_restarts;
     alone.async_start_child(spec, [](drover::error_code, drover::child_ref const&) {});
     world.run_for(10ms);
     CHECK(alone.counters().restarts == failures_count);

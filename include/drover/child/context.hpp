@@ -9,6 +9,7 @@
 #include <drover/child/completion.hpp>
 #include <drover/child/message.hpp>
 #include <drover/error_code.hpp>
+#include <drover/supervision/start_cause.hpp>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
@@ -34,6 +35,7 @@ struct child_link {
     bytes arguments;
     generation_number generation = 0;
     std::uint32_t schema_version = 0;
+    start_cause cause{};
     bool stopping = false;
     std::optional<bytes> state;      ///< what the instance before it saved
     std::uint32_t state_version = 0; ///< the schema that it was saved with
@@ -80,6 +82,9 @@ public:
     /// The fencing token: larger for every instance. Pass it on to whatever the child writes to.
     [[nodiscard]] generation_number generation() const { return link_->generation; }
     [[nodiscard]] std::string const& node() const { return link_->node; }
+    /// Why this instance was started: told apart are a crash, a failed start, the death of a node, a planned move, a conflict
+    /// and a request.
+    [[nodiscard]] start_cause cause() const { return link_->cause; }
     [[nodiscard]] bytes const& arguments() const { return link_->arguments; }
     /// The supervisor has asked this instance to stop, or it is gone.
     [[nodiscard]] bool stopping() const { return link_->stopping || link_->host == nullptr; }

@@ -67,8 +67,10 @@ public:
 
     void fail_all(errc code)
     {
-        while (!core_.calls.empty())
-            finish(core_.calls.begin()->first, code, {});
+        while (!core_.calls.empty()) {
+            auto const& [number, operation] = *core_.calls.begin();
+            finish(number, operation.target != no_node ? errc::outcome_unknown : code, {});
+        }
     }
 
     // ---- the child's node --------------------------------------------------------------------------------------------

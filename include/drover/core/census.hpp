@@ -3,10 +3,12 @@
 
 #include <drover/core/core_state.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace drover {
 
@@ -15,6 +17,7 @@ enum class child_status : std::uint8_t {
     running_here,
     running_elsewhere, ///< by the record of another node that is alive
     starting,
+    restarting, ///< it has failed, and waits to be started again
     stopping,
     moving,     ///< this node has asked the owner to hand it over
     claiming,   ///< its owner is dead, and this node or another is about to take it over
@@ -30,6 +33,7 @@ enum class child_status : std::uint8_t {
     case child_status::running_here: return "running here";
     case child_status::running_elsewhere: return "running elsewhere";
     case child_status::starting: return "starting";
+    case child_status::restarting: return "restarting";
     case child_status::stopping: return "stopping";
     case child_status::moving: return "moving";
     case child_status::claiming: return "claiming";
@@ -49,13 +53,15 @@ struct child_info {
     std::string node; ///< the recorded owner
     generation_number generation = 0;
     restart_rule restart{};
-    std::string reason; ///< of a parked one, where it is parked
+    std::string reason;                ///< of a parked one; of the last failure, where it runs
+    std::uint32_t failures_in_row = 0; ///< without a stable run between them
+    std::uint32_t node_deaths = 0;     ///< in a row, of nodes where it had just started
 };
 
 /// As OTP's `count_children`.
 struct child_counts {
     std::size_t specs = 0;
-    std::size_t supervisors = 0; ///< children that are supervisors: none yet
+    std::size_t supervisors = 0; ///< children that are supervisors themselves
     std::size_t workers = 0;     ///< the others
     std::size_t active = 0;      ///< running or about to, anywhere
     std::size_t parked = 0;
@@ -72,6 +78,7 @@ template <class State>
         case local_state::starting: return child_status::starting;
         case local_state::running: return child_status::running_here;
         case local_state::stopping: return child_status::stopping;
+        case local_state::waiting: return child.local->failures_in_row > 0 ? child_status::restarting : child_status::starting;
         case local_state::parked: return child_status::parked;
         }
     }
@@ -100,12 +107,50 @@ template <class State>
     info.node = child.owned ? core.nodes[child.owner].id.name : std::string{};
     info.generation = child.owned ? child.generation : 0;
     info.restart = child.restart;
-    if (child.local)
+    if (child.local) {
         info.reason = child.local->reason;
-    else if (child.owned && child.status != owner_status::active)
-        if (auto const record = core.owner_of(*child.id))
-            info.reason = record->reason;
+        info.failures_in_row = child.local->failures_in_row;
+        info.node_deaths = child.local->node_deaths;
+    } else if (auto record = child.owned ? core.owner_of(*child.id) : std::nullopt) {
+        info.reason = std::move(record->reason);
+        info.failures_in_row = record->failures_in_row;
+        info.node_deaths = record->node_deaths;
+    }
     return info;
+}
+
+/// Sorted by id. O(children log children).
+template <class State>
+[[nodiscard]] std::vector<child_info> which_children(State const& core, bool only_local)
+{
+    std::vector<child_entry const*> listed;
+    for (auto const* const child : core.children.order())
+        if (only_local ? child->has_instance() : child->present)
+            listed.push_back(child);
+    std::sort(listed.begin(), listed.end(), [](auto const* left, auto const* right) { return *left->id < *right->id; });
+    std::vector<child_info> result;
+    result.reserve(listed.size());
+    for (auto const* const child : listed)
+        result.push_back(info_of(core, *child));
+    return result;
+}
+
+/// O(children).
+template <class State>
+[[nodiscard]] child_counts count_children(State const& core)
+{
+    child_counts counts;
+    for (auto const* const child : core.children.order()) {
+        counts.local += child->has_instance() ? 1U : 0U;
+        if (!child->present)
+            continue;
+        ++counts.specs;
+        ++(child->supervisor ? counts.supervisors : counts.workers);
+        auto const active = child->wanted_running() && child->owned;
+        counts.active += active && child->status == owner_status::active ? 1U : 0U;
+        counts.parked += active && child->status == owner_status::parked ? 1U : 0U;
+    }
+    return counts;
 }
 
 /// Why a child is where it is, in sentences.
@@ -128,6 +173,10 @@ template <class State>
         text += ", or, when that carries its share, the next; what was decided stands until the members change";
     if (!core.regrouped)
         text += "; the members have not all answered since the view changed, so nothing is taken over yet";
+    if (info.failures_in_row > 0)
+        text += "; it failed " + std::to_string(info.failures_in_row) + " times in a row";
+    if (info.node_deaths > 0)
+        text += "; " + std::to_string(info.node_deaths) + " nodes in a row died when it had just started on them";
     if (!info.reason.empty())
         text += "; reason: " + info.reason;
     return text;

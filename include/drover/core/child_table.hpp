@@ -9,6 +9,7 @@
 #include <drover/ownership/claim.hpp>
 #include <drover/supervision/child_spec.hpp>
 #include <drover/supervision/restart_window.hpp>
+#include <drover/supervision/start_cause.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -28,8 +29,15 @@ inline constexpr node_index no_node = ~node_index{0};
 ///
 ///     (none) --launch--> starting --started--> running --stop--> stopping --stopped--> (none)
 ///                            |                    |
-///                            +----- failure ------+--> starting (restart in place), or parked --time--> starting
-enum class local_state : std::uint8_t { starting, running, stopping, parked };
+///                            +----- failure ------+--> waiting (its turn, or its backoff) --> starting
+///                                                  --> parked (its budget is spent) --time--> starting
+enum class local_state : std::uint8_t {
+    starting,
+    running,
+    stopping,
+    waiting, ///< claimed here, and nothing runs yet
+    parked,
+};
 
 /// Why a local instance is being stopped: what follows when it has.
 enum class stop_cause : std::uint8_t {
@@ -38,6 +46,7 @@ enum class stop_cause : std::uint8_t {
     hand_over, ///< another node is to run it
     yield,     ///< another instance goes on
     replace,   ///< its spec changed: start again here
+    sibling,   ///< another child failed: start again here, in order
     rebase,    ///< state was acknowledged to users on another branch: start again here, from that
     shutdown,  ///< the supervisor leaves, and nobody is there to take it
 };
@@ -62,12 +71,16 @@ struct waiter {
 struct launched_spec {
     restart_rule restart{};
     duration shutdown{};
+    exhaustion on_exhausted{};
+    bool significant = false;
     std::optional<restart_intensity> intensity;
+    std::optional<restart_backoff> backoff;
     std::uint64_t digest = 0; ///< of all of it
 
     launched_spec() = default;
     explicit launched_spec(child_spec const& spec)
-        : restart{spec.restart}, shutdown{spec.shutdown}, intensity{spec.intensity}, digest{digest_of(spec)}
+        : restart{spec.restart}, shutdown{spec.shutdown}, on_exhausted{spec.on_exhausted},
+          significant{spec.significant}, intensity{spec.intensity}, backoff{spec.backoff}, digest{digest_of(spec)}
     {
     }
 
@@ -77,21 +90,41 @@ struct launched_spec {
         auto const limit = spec.intensity ? mix64(std::uint64_t{spec.intensity->max_restarts} << 32
                                | static_cast<std::uint64_t>(spec.intensity->max_seconds.count()))
                                           : 0;
-        return hash64(spec.arguments, hash64(spec.type, mix64(rules) ^ limit));
+        auto const delay = spec.backoff
+            ? mix64(static_cast<std::uint64_t>(spec.backoff->min.count())
+                ^ mix64(static_cast<std::uint64_t>(spec.backoff->max.count())
+                    ^ mix64(static_cast<std::uint64_t>(spec.backoff->stable_after.count()) + spec.backoff->jitter_percent)))
+            : 0;
+        auto const more = mix64(std::uint64_t{static_cast<std::uint32_t>(spec.priority)} << 32
+            | static_cast<std::uint64_t>(spec.on_exhausted) << 2 | (spec.significant ? 2U : 0U) | (spec.is_supervisor ? 1U : 0U));
+        auto const names = spec.group.empty() && spec.isolated_type.empty() ? 0 : hash64(spec.group, hash64(spec.isolated_type));
+        return hash64(spec.arguments, hash64(spec.type, mix64(rules) ^ limit ^ delay ^ more ^ names));
     }
 };
 
+/// Index into `supervisor_options::groups`.
+inline constexpr std::uint32_t no_group = ~std::uint32_t{0};
+
 /// What only the node that runs a child knows.
 struct local_child {
-    local_state state = local_state::starting;
+    local_state state = local_state::waiting;
     stop_cause cause{};
     start_kind kind = start_kind::again;
+    bool isolated = false;  ///< runs as its isolated type
     bool asserted = false;  ///< has won a conflict by asserting itself
     ownership::claim claim; ///< of this instance
     launched_spec spec;     ///< that this instance was started with
     supervision::restart_window window;
-    std::uint32_t parked_count = 0; ///< in a row
-    std::uint64_t forked_from = 0;  ///< stamp of the acknowledged checkpoint that its branch started from
+    std::uint32_t parked_count = 0;    ///< in a row
+    std::uint32_t failures_in_row = 0; ///< without a stable run between them
+    std::uint32_t node_deaths = 0;     ///< in a row, of nodes where it was starting or had just started
+    std::uint64_t ordinal = 0;         ///< in the order of starts
+    std::int32_t priority = 0;
+    std::uint32_t group = no_group;
+    std::uint32_t run = 0; ///< of the sibling restart that it is part of
+    start_cause why{};     ///< of this instance, or of the next one while it waits
+    time_point running_since{};
+    std::uint64_t forked_from = 0; ///< stamp of the acknowledged checkpoint that its branch started from
     node_index wanted_by = no_node;
     std::string reason; ///< of the last failure
     std::vector<waiter> waiters;
@@ -111,6 +144,10 @@ struct child_entry {
     bool review : 1 = false;    ///< by load: its place is to be decided anew
     bool want_sent : 1 = false; ///< until the timer says otherwise
     bool dirty : 1 = false;     ///< in the queue of the reconciler
+    bool significant : 1 = false;
+    bool significant_counted : 1 = false; ///< it is significant, and has not ended
+    bool grouped : 1 = false;             ///< placed with its group
+    bool supervisor : 1 = false;          ///< it supervises children of its own
     restart_rule restart{};
     owner_status status{};
     std::uint32_t type = 0; ///< index of the type's name
@@ -119,13 +156,14 @@ struct child_entry {
     request_id request;
     generation_number generation = 0;
     generation_number term = 0;
+    time_point since = never; ///< when the claim became known here
 
     child_entry* next_owned = nullptr; ///< of the same owner
     child_entry* previous_owned = nullptr;
 
     std::unique_ptr<local_child> local;
 
-    [[nodiscard]] bool has_instance() const { return local != nullptr && local->state != local_state::parked; }
+    [[nodiscard]] bool has_instance() const { return local != nullptr && local->state < local_state::waiting; }
     [[nodiscard]] ownership::standing right() const { return {term, quorate}; }
     [[nodiscard]] bool wanted_running() const { return present && !terminated && !(owned && status == owner_status::ended); }
 };

@@ -17,6 +17,7 @@ namespace drover::core {
 
 inline constexpr std::uint8_t command_hops_max = 3;
 inline constexpr std::size_t answered_count_max = 4'096;
+inline constexpr std::uint64_t ordinal_of_users = 1'000'000'000; ///< the initial list comes before what users start
 
 /// Commands: routed to the node that should carry them out, carried out there, answered, and acknowledged once enough members
 /// hold what they wrote. Exactly one completion for each, by a deadline.
@@ -39,13 +40,19 @@ public:
         if (spec.id.empty() || spec.id.size() > limits::child_id_size_max)
             return refuse(number, spec.id, errc::invalid_spec, spec.id.empty() ? "id is empty" : "id is too long");
         if (kind == command_kind::start || kind == command_kind::update)
-            if (auto sentence = validate(spec); !sentence.empty())
+            if (auto sentence = wrong_with(spec); !sentence.empty())
                 return refuse(number, spec.id, errc::invalid_spec, std::move(sentence));
-        auto& operation = core_.commands.try_emplace(core_.commands.end(), number)->second; // numbers ascend
         auto const creation_known = creations_before(spec.id);
-        operation.message = {kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, {}};
-        operation.message.spec = std::move(spec);
-        operation.deadline = now + core_.options.operation_timeout;
+        auto& operation = accept(number, kind, std::move(spec), creation_known, now);
+        route(operation, now);
+    }
+
+    /// A child of the initial list. Nobody waits for the answer.
+    void submit_initial(std::uint32_t place, time_point now)
+    {
+        auto& operation =
+            accept(core_.next_request++, command_kind::start, child_spec{core_.options.children[place - 1]}, 0, now);
+        operation.message.initial = place;
         route(operation, now);
     }
 
@@ -98,8 +105,15 @@ public:
 
     void fail_all(errc code)
     {
-        while (!core_.commands.empty())
-            complete(core_.commands.begin()->first, code, {core_.commands.begin()->second.message.spec.id, {}, 0}, {});
+        while (!core_.commands.empty()) {
+            auto const& [number, operation] = *core_.commands.begin();
+            auto const under_way = operation.target != no_node;
+            complete(number,
+                operation.answered ? errc::not_acknowledged
+                    : under_way    ? errc::outcome_unknown
+                                   : code,
+                {operation.message.spec.id, {}, 0}, {});
+        }
     }
 
     // ---- the node that carries it out --------------------------------------------------------------------------------
@@ -154,6 +168,23 @@ public:
 private:
     // ---- requester ---------------------------------------------------------------------------------------------------
 
+    [[nodiscard]] std::string wrong_with(child_spec const& spec) const
+    {
+        if (State::by_load && !spec.group.empty())
+            return "group needs a placement that is a function of the view alone, and this one looks at what each node carries";
+        return validate(spec, core_.options);
+    }
+
+    command_operation& accept(
+        std::uint64_t number, command_kind kind, child_spec&& spec, std::uint64_t creation_known, time_point now)
+    {
+        auto& operation = core_.commands.try_emplace(core_.commands.end(), number)->second; // numbers ascend
+        operation.message = {kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, 0, {}};
+        operation.message.spec = std::move(spec);
+        operation.deadline = now + core_.options.operation_timeout;
+        return operation;
+    }
+
     void refuse(std::uint64_t number, child_id id, errc code, std::string reason = {})
     {
         ++core_.counters.commands_refused;
@@ -167,7 +198,10 @@ private:
         if (found == core_.commands.end())
             return;
         core_.aim(found->second, no_node);
+        auto const initial = found->second.message.initial != 0;
         core_.commands.erase(found);
+        if (initial)
+            return;
         if (code != errc::success && code != errc::not_acknowledged)
             return refuse(number, std::move(ref.id), code, std::move(reason), std::move(ref.node), ref.generation);
         core_.effects.push_back(command_done_effect{number, code, std::move(ref), std::move(reason)});
@@ -290,17 +324,23 @@ private:
             forget_unused(child);
             return answer(message, std::move(reply));
         }
+        if (message.initial != 0 && core_.store.find(record_table::retired, message.spec.id)) {
+            forget_unused(child);
+            return answer(message, refusal(errc::not_found));
+        }
         // Generations are not behind creations: once this one is deleted and forgotten, its generation stands for both.
         auto const before =
             std::max({core_.roster.generations_before(), last_generation(child), (creation_for(message) >> 16) - 1});
         auto const claim = ownership::take(core_.self, before, {}, core_.quorate);
-        spec_record record{
-            creation_for(message), {message.requester_origin, message.number}, false, before, std::move(message.spec)};
-        child.type = core_.roster.intern_type(record.spec.type);
-        child.restart = record.spec.restart;
+        auto const initial = message.initial != 0;
+        auto const ordinal = initial ? message.initial : std::max(core_.last_ordinal, ordinal_of_users) + 1;
+        spec_record record{creation_for(message), {message.requester_origin, message.number}, false, initial, ordinal, before,
+            std::move(message.spec)};
+        core_.take_rules(child, record.spec);
         auto encoded = encode(record);
         // The claim first: whoever sees the spec then sees whose it is.
-        reconciler_type{core_, *this, now}.launch(child, claim, std::move(record.spec), start_kind::first);
+        reconciler_type{core_, *this, now}.launch(
+            child, claim, record, initial ? start_kind::again : start_kind::first, start_cause::first);
         core_.write_first_spec(child, record, std::move(encoded));
         wait(child, message);
     }
@@ -383,12 +423,15 @@ private:
         if (!record)
             return answer(message, refusal(errc::not_found));
         auto claim = ownership::take(core_.self, last_generation(*child), child->right(), core_.quorate);
-        if (parked)
+        if (parked) {
             child->local->window.clear();
+            child->local->failures_in_row = child->local->node_deaths = child->local->parked_count = 0;
+        }
         record->terminated = false;
         record->request = {message.requester_origin, message.number};
+        auto launched = *record;
         reconciler_type{core_, *this, now}.launch(
-            *child, std::move(claim), record->spec, parked ? start_kind::again : start_kind::revived);
+            *child, std::move(claim), launched, parked ? start_kind::again : start_kind::revived, start_cause::request);
         core_.write_spec(*child, *record);
         wait(*child, message);
     }
@@ -533,6 +576,8 @@ private:
     // on nodes that do not hear of each other, it is one creation, and one delete ends it.
     [[nodiscard]] static std::uint64_t creation_for(command_message const& message)
     {
+        if (message.initial != 0)
+            return std::uint64_t{1} << 16; // the same, whoever asks
         return ((message.creation_known >> 16) + 1) << 16 | (mix64(message.requester_origin ^ mix64(message.number)) & 0xffff);
     }
 
@@ -552,8 +597,10 @@ private:
 
     void forget_unused(child_entry& child)
     {
-        if (!child.present && !child.owned && !child.local && !child.dirty)
-            core_.children.erase(child);
+        if (child.present || child.owned || child.local || child.dirty)
+            return;
+        core_.end_want(child);
+        core_.children.erase(child);
     }
 
     [[nodiscard]] generation_number last_generation(child_entry const& child) const

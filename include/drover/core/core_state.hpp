@@ -32,7 +32,7 @@ namespace drover::core {
 /// A child is to be looked at again.
 struct child_timer {
     child_id id;
-    enum class kind : std::uint8_t { want, unpark, settle } what{};
+    enum class kind : std::uint8_t { want, unpark, settle, start } what{};
     generation_number generation = 0;
 };
 struct commands_timer {};
@@ -42,8 +42,11 @@ struct regroup_timer {
     std::uint64_t number = 0;
 };
 struct audit_timer {};
+struct initial_timer {}; ///< children of the initial list that nobody has started yet are looked for
+struct form_timer {};    ///< the cluster is not waited for any longer
 struct drain_timer {};
-using core_timer = std::variant<child_timer, commands_timer, calls_timer, hold_timer, regroup_timer, audit_timer, drain_timer>;
+using core_timer = std::variant<child_timer, commands_timer, calls_timer, hold_timer, regroup_timer, audit_timer, drain_timer,
+    initial_timer, form_timer>;
 
 /// A command that was given on this node, and waits for its answer.
 struct command_operation {
@@ -78,6 +81,31 @@ struct hold {
     generation_number generation = 0;
 };
 
+/// A child that is to be started in its turn.
+struct start_in_turn {
+    std::int32_t priority = 0;
+    std::uint64_t ordinal = 0;
+    generation_number generation = 0;
+    child_id id;
+
+    /// For a heap whose first is started next.
+    static bool later(start_in_turn const& left, start_in_turn const& right)
+    {
+        if (left.priority != right.priority)
+            return left.priority < right.priority;
+        return left.ordinal != right.ordinal ? left.ordinal > right.ordinal : left.id > right.id;
+    }
+};
+
+/// Children that are restarted together.
+struct sibling_run {
+    std::vector<child_id> members; ///< in the order in which they start
+    std::size_t left = 0;          ///< so many of them may still run, when they stop one after another
+    std::size_t stopping = 0;      ///< so many of them, when they stop side by side
+    bool side_by_side = false;
+    time_point not_before{};
+};
+
 enum class phase : std::uint8_t { created, joining, running, draining, saying_goodbye, stopped };
 
 /// All that the core of one scope on one node knows. The rooms of the core (reconciler, regroup, commands, calls) are ways to
@@ -108,7 +136,14 @@ struct core_state {
     node_table nodes;
     node_index own = no_node;
     child_table children;
-    std::size_t instances_count = 0; ///< children with a `local`
+    std::size_t instances_count = 0;   ///< children with a `local`
+    std::size_t starting_count = 0;    ///< of them, those whose start is under way
+    std::size_t significant_count = 0; ///< children that are significant, and have not ended
+    std::uint64_t last_ordinal = 0;
+    std::vector<start_in_turn> starts_waiting;            ///< a heap
+    std::vector<std::vector<child_entry*>> group_members; ///< by group: those that this node runs or is about to
+    std::map<std::uint32_t, sibling_run> sibling_runs;
+    std::uint32_t sibling_runs_begun = 0;
     timer_queue<core_timer> timers;
     std::vector<child_entry*> dirty;
     std::vector<std::string> types; ///< registered on this node
@@ -117,6 +152,13 @@ struct core_state {
     drover::counters counters;
     core::phase phase = phase::created;
     bool events_wanted = false;
+    time_point input_time{}; ///< of the input that is being taken
+
+    // failures of the supervisor
+    supervision::restart_window window; ///< of all children here, where they share a budget
+    std::optional<time_point> restored; ///< when all children here were last restarted
+    std::string giving_up;              ///< why this supervisor is about to stop on every node
+    bool gave_up = false;               ///< it stops on every node
 
     // regroup
     std::uint64_t regroup_number = 0;
@@ -137,6 +179,10 @@ struct core_state {
     bool hold_timer_set = false;
     std::deque<std::pair<request_id, reply_message>> answered; ///< the last commands carried out here, against repetition
     std::uint64_t next_request = 1;
+
+    // forming and the initial list
+    bool form_over = false;                  ///< the cluster is not waited for any longer
+    std::vector<std::uint32_t> initial_left; ///< indexes into `options.children`: not seen yet
 
     // audit
     std::size_t audit_position = 0;
@@ -188,7 +234,63 @@ struct core_state {
     void drop_local(child_entry& child)
     {
         --instances_count;
+        enter(*child.local, local_state::waiting);
+        leave_group(child);
         child.local.reset();
+    }
+
+    void enter(local_child& local, local_state next)
+    {
+        starting_count += next == local_state::starting ? 1U : 0U;
+        starting_count -= local.state == local_state::starting ? 1U : 0U;
+        local.state = next;
+    }
+
+    /// A name that is not in the options is as none. O(groups), nothing for most.
+    void join_group(child_entry& child, std::string_view name)
+    {
+        auto const found = name.empty()
+            ? options.groups.end()
+            : std::find_if(options.groups.begin(), options.groups.end(), [&](auto const& group) { return group.name == name; });
+        auto const group = found == options.groups.end() ? no_group : static_cast<std::uint32_t>(found - options.groups.begin());
+        if (group == child.local->group)
+            return;
+        leave_group(child);
+        child.local->group = group;
+        group_members.resize(options.groups.size());
+        if (group != no_group)
+            group_members[group].push_back(&child);
+    }
+
+    void leave_group(child_entry& child)
+    {
+        if (child.local->group != no_group)
+            std::erase(group_members[std::exchange(child.local->group, no_group)], &child);
+    }
+
+    [[nodiscard]] bool is_present(bytes_view id) const
+    {
+        auto const* const child = children.find(id);
+        return child != nullptr && child->present;
+    }
+
+    [[nodiscard]] static bool in_quarantine(child_entry const& child)
+    {
+        return child.local && child.local->state == local_state::parked && child.local->node_deaths >= limits::node_deaths_max;
+    }
+
+    /// A significant child has ended by itself.
+    void on_significant_end(bytes_view id)
+    {
+        if (options.auto_shutdown == auto_shutdown::any_significant
+            || (options.auto_shutdown == auto_shutdown::all_significant && significant_count == 0))
+            giving_up = "shutdown: significant child '" + std::string{id} + "' has ended";
+    }
+
+    /// Placement keeps the children of a group together.
+    [[nodiscard]] std::uint64_t key_of(bytes_view id, bytes_view group) const
+    {
+        return group.empty() ? children.key_of(id) : mix64(children.key_of(group));
     }
 
     /// The node that decides about a child that nobody runs; and runs it, unless placement is by load.
@@ -234,7 +336,7 @@ struct core_state {
     [[nodiscard]] bool counts_as_member(node_id const& id) const
     {
         auto const* const record = roster.find(id.name);
-        return record != nullptr && record->incarnation == id.incarnation && record->part != participation::left;
+        return record != nullptr && record->incarnation == id.incarnation && record->is_member();
     }
 
     /// The members that are alive, this node included whether or not it has announced itself.
@@ -363,14 +465,26 @@ struct core_state {
         child.terminated = record.terminated;
         child.creation = record.creation;
         child.request = record.request;
+        last_ordinal = std::max(last_ordinal, record.ordinal);
         count(child);
     }
 
     void take_spec(child_entry& child, spec_record const& record)
     {
+        take_rules(child, record.spec);
         take_creation(child, record);
-        child.restart = record.spec.restart;
-        child.type = roster.intern_type(record.spec.type);
+    }
+
+    /// What an entry keeps of a spec.
+    void take_rules(child_entry& child, child_spec const& spec)
+    {
+        child.significant = spec.significant;
+        child.supervisor = spec.is_supervisor;
+        child.restart = spec.restart;
+        child.type = roster.intern_type(spec.type);
+        if (child.grouped || !spec.group.empty())
+            child.key = key_of(*child.id, spec.group);
+        child.grouped = !spec.group.empty();
     }
 
     void read_owner(child_entry& child)
@@ -385,6 +499,8 @@ struct core_state {
 
     void take_owner(child_entry& child, owner_record const& record)
     {
+        if (!child.owned || child.generation != record.claim.generation)
+            child.since = input_time;
         child.owned = true;
         nodes.set_owner(child, nodes.intern(record.claim.node));
         child.generation = record.claim.generation;
@@ -394,7 +510,14 @@ struct core_state {
         count(child);
     }
 
-    void count(child_entry& child) { nodes.set_counted(child, child.owned && child.wanted_running()); }
+    void count(child_entry& child)
+    {
+        nodes.set_counted(child, child.owned && child.wanted_running());
+        if (auto const significant = child.significant && child.wanted_running(); significant != child.significant_counted) {
+            child.significant_counted = significant;
+            significant_count += significant ? 1U : ~std::size_t{0};
+        }
+    }
 
     [[nodiscard]] std::optional<spec_record> spec_of(bytes_view id) const
     {
@@ -416,6 +539,8 @@ struct core_state {
         record.part = part;
         record.weight = options.weight;
         record.types = types;
+        if (part == participation::gave_up)
+            record.reason = giving_up.substr(0, limits::reason_size_max);
         record.generations_before = present == nullptr ? 0 : present->generations_before;
         write_roster(std::move(record));
         reviewing = true;

@@ -6,6 +6,7 @@
 #include <drover/base/identity.hpp>
 #include <drover/core/events.hpp>
 #include <drover/supervision/child_spec.hpp>
+#include <drover/supervision/start_cause.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -51,6 +52,7 @@ struct start_effect {
     child_spec spec;
     generation_number generation = 0;
     std::optional<saved_state> state;
+    start_cause cause{};
 };
 
 /// Stop the instance within `deadline`, and answer with `on_child_stopped`, once.
@@ -97,7 +99,10 @@ struct checkpoint_done_effect {
 };
 
 struct started_effect {};
-struct stopped_effect {};
+/// With a reason when it did not stop by request: it gave up, here or elsewhere, or its significant children have ended.
+struct stopped_effect {
+    std::string reason;
+};
 
 using effect = std::variant<send_effect, start_effect, stop_effect, regrant_effect, deliver_effect, command_done_effect,
     call_done_effect, checkpoint_done_effect, started_effect, stopped_effect, event>;

@@ -21,14 +21,19 @@ enum class event_kind : std::uint8_t {
     child_start_failed,
     child_exited,
     child_stopped,
-    child_parked,      ///< failed too often; tried again later
-    child_claimed,     ///< its owner died: this node takes it over
-    child_handed_over, ///< this node stopped it, and the other goes on with its state
-    child_yielded,     ///< a second instance was stopped here, because another one goes on
-    child_asserted,    ///< a second instance exists elsewhere; this one goes on, under a larger generation
+    child_delayed,       ///< failed, and waits before it is started again
+    child_parked,        ///< failed too often; tried again later
+    child_suspected,     ///< nodes die with it: it is put in quarantine, or started as its isolated type
+    siblings_restarting, ///< with a child that failed, by the strategy of their group
+    child_claimed,       ///< its owner died: this node takes it over
+    child_handed_over,   ///< this node stopped it, and the other goes on with its state
+    child_yielded,       ///< a second instance was stopped here, because another one goes on
+    child_asserted,      ///< a second instance exists elsewhere; this one goes on, under a larger generation
     child_deleted,
     command_refused,
-    message_rejected, ///< a peer sent what makes no sense
+    supervisor_restarting, ///< its children on this node restart: one that escalates has spent its budget
+    supervisor_gave_up,    ///< it stops on every node
+    message_rejected,      ///< a peer sent what makes no sense
 };
 
 [[nodiscard]] constexpr char const* to_string(event_kind kind)
@@ -45,6 +50,11 @@ enum class event_kind : std::uint8_t {
     case event_kind::child_start_failed: return "child start failed";
     case event_kind::child_exited: return "child exited";
     case event_kind::child_stopped: return "child stopped";
+    case event_kind::child_delayed: return "child delayed";
+    case event_kind::child_suspected: return "child suspected";
+    case event_kind::siblings_restarting: return "siblings restarting";
+    case event_kind::supervisor_restarting: return "supervisor restarting";
+    case event_kind::supervisor_gave_up: return "supervisor gave up";
     case event_kind::child_parked: return "child parked";
     case event_kind::child_claimed: return "child claimed";
     case event_kind::child_handed_over: return "child handed over";
@@ -88,8 +98,13 @@ struct counters {
     std::uint64_t handoffs_in = 0;
     std::uint64_t conflicts_yielded = 0;
     std::uint64_t conflicts_asserted = 0;
+    std::uint64_t delays = 0; ///< restarts that waited
     std::uint64_t parked = 0;
-    std::uint64_t commands = 0; ///< carried out here, for whomever
+    std::uint64_t suspected = 0; ///< put in quarantine, or isolated
+    std::uint64_t stops_by_request = 0;
+    std::uint64_t sibling_restarts = 0;    ///< children restarted because of another
+    std::uint64_t supervisor_restarts = 0; ///< on this node, before it gives up
+    std::uint64_t commands = 0;            ///< carried out here, for whomever
     std::uint64_t commands_refused = 0;
     std::uint64_t messages_rejected = 0;
     std::uint64_t audit_repairs = 0; ///< what the audit found that an event had missed

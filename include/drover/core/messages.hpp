@@ -69,7 +69,8 @@ struct command_message {
     /// Start: the last creation of this id that the requester knew of. A repeated start that was carried out, and whose child
     /// was deleted since, is older than what the executor knows, and so does not bring the child back.
     std::uint64_t creation_known = 0;
-    child_spec spec; ///< start and update: all of it; otherwise only the id
+    std::uint32_t initial = 0; ///< start: its place in the list that every node was given, from 1; 0: a user's
+    child_spec spec;           ///< start and update: all of it; otherwise only the id
 };
 
 struct reply_message {
@@ -142,6 +143,7 @@ namespace detail {
         message_kind::command, spec.id.size() + spec.type.size() + spec.arguments.size() + value.requester.size() + 64);
     out.u8(static_cast<std::uint8_t>(value.kind)).number(value.number).string(value.requester).fixed64(value.requester_origin);
     out.fixed32(static_cast<std::uint32_t>(value.level)).u8(value.hops).number(value.creation_known);
+    out.number(value.initial);
     if (value.kind == command_kind::start || value.kind == command_kind::update)
         encode(out, value.spec);
     else
@@ -217,6 +219,7 @@ namespace detail {
     value.level = static_cast<acknowledge>(in.fixed32());
     value.hops = in.u8();
     value.creation_known = in.number();
+    value.initial = static_cast<std::uint32_t>(in.number(~std::uint32_t{0}));
     if (value.kind == command_kind::start || value.kind == command_kind::update)
         value.spec = decode_spec(in);
     else

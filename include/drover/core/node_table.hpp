@@ -2,6 +2,7 @@
 #pragma once
 
 #include <drover/base/identity.hpp>
+#include <drover/base/time.hpp>
 #include <drover/core/child_table.hpp>
 
 #include <algorithm>
@@ -18,8 +19,10 @@ template <class Child>
 struct basic_node_entry {
     node_id id;
     bool alive = false;
-    bool recovered = false; ///< dead, and a regroup since then: its children may be claimed
+    bool recovered = false;  ///< dead, and a regroup since then: its children may be claimed
+    bool suspicious = false; ///< it died, and some of its children had just started
     presence here = presence::unknown;
+    time_point died{};
     std::uint32_t load = 0;   ///< how many of these should run
     std::uint32_t coming = 0; ///< more are on their way to it, by what this node asked
     Child* owned = nullptr;   ///< the children that it is recorded to own

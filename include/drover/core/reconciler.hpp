@@ -3,6 +3,8 @@
 
 #include <drover/base/planted_fault.hpp>
 #include <drover/core/core_state.hpp>
+#include <drover/core/lifecycle.hpp>
+#include <drover/core/restarts.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -17,7 +19,10 @@ namespace drover::core {
 template <class State, class Commands>
 class reconciler {
 public:
-    reconciler(State& state, Commands commands, time_point now) : core_{state}, commands_{commands}, now_{now} {}
+    reconciler(State& state, Commands commands, time_point now)
+        : core_{state}, life_{state, commands, now}, restarts_{state, commands, now}, now_{now}
+    {
+    }
 
     void run()
     {
@@ -34,10 +39,11 @@ public:
     void on_started(child_entry& child)
     {
         auto& local = *child.local;
-        local.state = local_state::running;
+        core_.enter(local, local_state::running);
         local.kind = start_kind::again;
+        local.running_since = now_;
         core_.tell(event_kind::child_started, *child.id, local.claim.generation);
-        settle(child, errc::success);
+        life_.settle(child, errc::success);
         core_.mark(child); // it may be wanted elsewhere by now
     }
 
@@ -48,41 +54,55 @@ public:
         switch (child.local->kind) {
         case start_kind::first: return undo_first_start(child, reason);
         case start_kind::revived: return undo_revival(child, reason);
-        case start_kind::again: return fail(child, supervision::exit_kind::failure, reason);
+        case start_kind::again: return restarts_.fail(child, start_cause::failed_start, reason);
         }
     }
 
     void on_exit(child_entry& child, supervision::exit_kind kind, std::string_view reason)
     {
+        auto const rule = child.local->spec.restart;
+        auto const significant = child.local->spec.significant;
         core_.tell(event_kind::child_exited, *child.id, child.local->claim.generation, reason);
         if (kind == supervision::exit_kind::failure)
             ++core_.counters.failures;
-        if (supervision::restarts(child.local->spec.restart, kind))
-            return fail(child, kind, reason);
-        auto const temporary = child.local->spec.restart == restart_rule::temporary;
-        end(child);
-        if (temporary)
-            remove_records(child);
+        if (supervision::restarts(rule, kind))
+            return restarts_.fail(child, start_cause::crash, reason);
+        life_.end(child);
+        if (rule == restart_rule::temporary)
+            life_.remove_records(child);
         core_.mark(child);
+        if (significant)
+            core_.on_significant_end(*child.id);
     }
 
     void on_stopped(child_entry& child, std::optional<saved_state> saved)
     {
         auto& local = *child.local;
+        auto const run = local.run;
         core_.tell(event_kind::child_stopped, *child.id, local.claim.generation);
+        restarts_.account_run(child);
         if (saved && !planted(planted_fault::stop_not_awaited))
-            save(child, std::move(*saved));
+            life_.save(child, std::move(*saved));
         switch (local.cause) {
-        case stop_cause::terminate: end(child); break;
-        case stop_cause::remove: drop(child, errc::success); break;
-        case stop_cause::hand_over: hand_over(child); break;
-        case stop_cause::yield: drop(child, errc::superseded); break;
-        case stop_cause::replace: again(child, ownership::succeed(core_.self, last_claim(child))); break;
-        case stop_cause::rebase:
-            again(child, ownership::take(core_.self, last_generation(child), local.claim.right, core_.quorate));
+        case stop_cause::terminate:
+            ++core_.counters.stops_by_request;
+            life_.end(child);
             break;
-        case stop_cause::shutdown: drop(child, errc::shutting_down); break;
+        case stop_cause::remove: life_.drop(child, errc::success); break;
+        case stop_cause::hand_over: hand_over(child); break;
+        case stop_cause::yield: life_.drop(child, errc::superseded); break;
+        case stop_cause::replace:
+            life_.again(child, ownership::succeed(core_.self, life_.last_claim(child)), start_cause::request);
+            break;
+        case stop_cause::sibling: (void)life_.reserve_next(child, start_cause::sibling); break;
+        case stop_cause::rebase:
+            life_.again(child, ownership::take(core_.self, life_.last_generation(child), local.claim.right, core_.quorate),
+                start_cause::conflict);
+            break;
+        case stop_cause::shutdown: life_.drop(child, errc::shutting_down); break;
         }
+        if (run != 0)
+            restarts_.on_sibling_stopped(run);
         core_.mark(child);
     }
 
@@ -99,69 +119,40 @@ public:
         if (!child.local || child.local->state != local_state::parked || child.local->claim.generation != generation)
             return;
         child.local->window.clear();
-        again(child, ownership::succeed(core_.self, last_claim(child)));
+        life_.again(child, ownership::succeed(core_.self, life_.last_claim(child)), start_cause::retry);
     }
+
+    /// Its backoff is over.
+    void on_start_due(child_entry& child, generation_number generation)
+    {
+        if (child.local && child.local->state == local_state::waiting && child.local->run == 0
+            && child.local->claim.generation == generation)
+            life_.enqueue(child);
+    }
+
+    void release_starts() { life_.release_starts(); }
 
     // ---- steps that others ask for -----------------------------------------------------------------------------------
 
-    /// Starts an instance here under `claim`, which becomes the recorded one. Pre: no instance runs here.
-    local_child& launch(child_entry& child, ownership::claim claim, child_spec spec, start_kind kind)
+    /// Starts an instance here under `claim`, which becomes the recorded one. Takes the spec out of `record`. Pre: no instance
+    /// runs here.
+    void launch(child_entry& child, ownership::claim claim, spec_record& record, start_kind kind, start_cause why)
     {
-        auto& local = child.local ? *child.local : core_.make_local(child);
-        local.state = local_state::starting;
-        local.kind = kind;
-        local.claim = std::move(claim);
-        local.wanted_by = no_node;
-        core_.write_owner(child, {local.claim, owner_status::active, {}, local.window.ages(now_)});
-        begin(child, std::move(spec));
-        return local;
+        life_.launch(child, std::move(claim), record, kind, why);
     }
 
-    /// The instance is to stop; `on_stopped` follows. Nothing changes when it is being stopped already, but for the cause.
+    /// The instance is to stop; `on_stopped` follows.
     void stop(child_entry& child, stop_cause cause)
     {
-        auto& local = *child.local;
-        auto const stopping = local.state == local_state::stopping;
-        if (stopping && local.cause != stop_cause::hand_over && local.cause != stop_cause::replace)
-            return;
-        local.cause = cause;
-        if (cause == stop_cause::hand_over)
-            core_.nodes.set_counted(child, false); // it is on its way
-        if (stopping)
-            return;
-        if (local.state == local_state::parked) {
-            local.state = local_state::stopping;
-            return on_stopped(child, std::nullopt);
-        }
-        local.state = local_state::stopping;
-        auto const save = cause == stop_cause::hand_over || cause == stop_cause::replace || cause == stop_cause::shutdown;
-        core_.effects_after_sends.push_back(stop_effect{*child.id, local.claim.generation, local.spec.shutdown, save});
+        auto const& local = *child.local;
+        if (cause == stop_cause::replace && local.state == local_state::waiting && local.run != 0)
+            return; // it starts with its siblings, and by the spec as it is then
+        if (life_.stop(child, cause))
+            on_stopped(child, std::nullopt);
     }
 
-    /// Writes what an instance saved, on the branch that it runs on. Returns the version of the write, 0 when it was outranked.
-    std::uint64_t save(child_entry& child, saved_state state)
-    {
-        auto const& claim = child.local->claim;
-        checkpoint_record record{claim.generation, state.schema_version, child.local->forked_from, std::move(state.data)};
-        if (!claim.right.quorate)
-            return core_.store.put(record_table::provisional, *child.id, {claim.generation, 0}, encode(record));
-        record.forked_from = 0;
-        return core_.store.put(record_table::checkpoint, *child.id, {claim.right.term, claim.generation}, encode(record));
-    }
-
-    /// Forgets a child: its spec, its claim and what it saved.
-    void remove_records(child_entry& child)
-    {
-        remember_generation(child.generation);
-        core_.store.remove(record_table::spec, *child.id, {child.creation, 1});
-        for (auto const table : {record_table::owner, record_table::checkpoint, record_table::provisional})
-            if (auto const rank = core_.store.rank_of(table, *child.id))
-                core_.store.remove(table, *child.id, *rank);
-        core_.read_spec(child);
-        core_.read_owner(child);
-        core_.tell(event_kind::child_deleted, *child.id);
-        core_.mark(child);
-    }
+    std::uint64_t save(child_entry& child, saved_state state) { return life_.save(child, std::move(state)); }
+    void remove_records(child_entry& child) { life_.remove_records(child); }
 
     /// A majority of the members is together again: what this node runs provisionally is settled, once whoever else runs it
     /// has had the time to assert itself.
@@ -178,9 +169,9 @@ public:
         if (!provisional_here(child) || child.local->claim.generation != generation || !core_.regrouped || !core_.quorate)
             return;
         auto& local = *child.local;
-        if (acknowledged_stamp(child) != local.forked_from)
+        if (life_.acknowledged_stamp(child) != local.forked_from)
             return stop(child, stop_cause::rebase);
-        regrant(child, ownership::take(core_.self, last_generation(child), local.claim.right, true));
+        life_.regrant(child, ownership::take(core_.self, life_.last_generation(child), local.claim.right, true));
     }
 
 private:
@@ -188,20 +179,6 @@ private:
     {
         return child.local && child.local->state == local_state::running && !child.local->claim.right.quorate
             && core_.owned_here(child);
-    }
-
-    // The running instance goes on under this claim. What it saved provisionally is acknowledged when the claim is quorate.
-    void regrant(child_entry& child, ownership::claim claim)
-    {
-        auto& local = *child.local;
-        auto const old = std::exchange(local.claim, std::move(claim));
-        core_.write_owner(child, {local.claim, owner_status::active, {}, local.window.ages(now_)});
-        if (auto provisional = provisional_of(child); provisional && local.claim.right.quorate && !old.right.quorate) {
-            if (provisional->forked_from == local.forked_from && provisional->generation <= old.generation)
-                save(child, {provisional->schema_version, std::move(provisional->data)});
-            remove_provisional(child);
-        }
-        core_.effects_after_sends.push_back(regrant_effect{*child.id, old.generation, local.claim.generation});
     }
 
     void reconcile(child_entry& child)
@@ -225,7 +202,7 @@ private:
             return;
         if (child.owned && (child.owner == core_.own || !core_.nodes[child.owner].alive)) {
             // A claim that was written while its spec was deleted elsewhere.
-            remove_records(child);
+            life_.remove_records(child);
             return;
         }
         if (!child.owned && !child.dirty) {
@@ -254,7 +231,7 @@ private:
                 leave(child);
             return;
         }
-        if (local.state == local_state::starting)
+        if (local.state == local_state::starting || local.run != 0)
             return;
         if (child.review && local.wanted_by == no_node)
             local.wanted_by = relief(child);
@@ -282,7 +259,7 @@ private:
 
     void leave(child_entry& child)
     {
-        auto const target = core_.placed(child);
+        auto const target = core_.gave_up ? no_node : core_.placed(child);
         stop(child, target == no_node || target == core_.own ? stop_cause::shutdown : stop_cause::hand_over);
     }
 
@@ -294,23 +271,34 @@ private:
             return;
         if (core_.leaving()) {
             auto const target = core_.placed(child);
-            if (target != no_node && target != core_.own)
-                pass_on(child, last_claim(child), target);
+            if (target != no_node && target != core_.own && !core_.gave_up)
+                pass_on(child, life_.last_claim(child), target);
             return;
         }
-        auto const record = core_.owner_of(*child.id);
-        auto spec = core_.spec_of(*child.id);
+        auto record = core_.owner_of(*child.id);
+        auto const spec = core_.spec_of(*child.id);
         if (!record || !spec)
             return;
-        auto& local = core_.make_local(child);
-        local.state = local_state::starting;
-        local.claim = record->claim;
-        local.spec = launched_spec{spec->spec};
-        local.window = supervision::restart_window{record->failure_ages, now_};
-        if (record->status == owner_status::parked)
-            return park(child, record->reason);
         ++core_.counters.handoffs_in;
-        begin(child, std::move(spec->spec));
+        take_up(child, *record, record->claim, *spec, start_cause::move);
+    }
+
+    // A child that another node has run goes on here, under this claim: it is started in its turn, or stays parked. What
+    // counts against it comes along.
+    void take_up(child_entry& child, owner_record& before, ownership::claim claim, spec_record const& spec, start_cause why)
+    {
+        auto& local = core_.make_local(child);
+        local.claim = claim;
+        local.window = supervision::restart_window{before.failure_ages, now_};
+        local.failures_in_row = before.failures_in_row;
+        local.node_deaths = before.node_deaths;
+        local.spec = launched_spec{spec.spec};
+        if (before.status == owner_status::parked)
+            return restarts_.park(child, std::move(before.reason), restarts_.park_time(local));
+        if (why == start_cause::node_death && restarts_.quarantine(child, spec.spec))
+            return;
+        life_.reserve(child, std::move(claim), spec, why);
+        life_.enqueue(child);
     }
 
     void reconcile_foreign(child_entry& child)
@@ -341,19 +329,31 @@ private:
 
     void claim_from_dead(child_entry& child, node_entry const& owner)
     {
-        auto const record = core_.owner_of(*child.id);
-        auto spec = core_.spec_of(*child.id);
+        auto record = core_.owner_of(*child.id);
+        auto const spec = core_.spec_of(*child.id);
         if (!record || !spec)
             return;
         ++core_.counters.failovers;
         auto const target = core_.placed(child);
-        auto claim = ownership::take(core_.nodes[target].id, last_generation(child), child.right(), core_.quorate);
+        auto claim = ownership::take(core_.nodes[target].id, life_.last_generation(child), child.right(), core_.quorate);
         if (core_.events_wanted)
             core_.tell(event_kind::child_claimed, *child.id, claim.generation, "its owner " + owner.id.name + " is dead");
-        if (target != core_.own) // only by load
-            return core_.write_owner(child, {std::move(claim), owner_status::active, {}, record->failure_ages});
-        core_.make_local(child).window = supervision::restart_window{record->failure_ages, now_};
-        launch(child, std::move(claim), std::move(spec->spec), start_kind::again);
+        record->node_deaths = deaths_with(child, *record, owner);
+        if (target == core_.own)
+            return take_up(child, *record, std::move(claim), *spec, start_cause::node_death);
+        record->claim = std::move(claim); // only by load
+        core_.write_owner(child, *record);
+    }
+
+    // Of nodes in a row that died when this child was starting or had just started on them. Planned ends do not count, nor what
+    // a node that was given many children at once took with it.
+    [[nodiscard]] std::uint32_t deaths_with(child_entry const& child, owner_record const& record, node_entry const& owner) const
+    {
+        if (record.status == owner_status::parked || record.node_deaths >= limits::node_deaths_max)
+            return record.node_deaths; // in quarantine, or isolated
+        if (owner.died - child.since > core_.options.suspicion_time)
+            return 0;
+        return record.node_deaths + (owner.suspicious ? 1 : 0);
     }
 
     // An instance runs here, and the record names another node.
@@ -362,9 +362,12 @@ private:
         auto& local = *child.local;
         if (local.state == local_state::stopping)
             return;
-        if (local.state == local_state::parked)
-            return drop(child, errc::superseded);
-        auto const recorded = last_claim(child);
+        if (local.state == local_state::parked || local.state == local_state::waiting) {
+            auto const run = local.run;
+            life_.drop(child, errc::superseded);
+            return run != 0 ? restarts_.on_sibling_stopped(run) : void();
+        }
+        auto const recorded = life_.last_claim(child);
         if (yields(child, recorded)) {
             if (planted(planted_fault::second_instance_kept))
                 return;
@@ -379,7 +382,7 @@ private:
     [[nodiscard]] bool yields(child_entry& child, ownership::claim const& recorded)
     {
         auto const& local = *child.local;
-        if (!local.claim.right.quorate && acknowledged_stamp(child) != local.forked_from)
+        if (!local.claim.right.quorate && life_.acknowledged_stamp(child) != local.forked_from)
             return true; // others went on from what this branch does not have
         auto const here = core_.home(child) == core_.own && !core_.leaving();
         return ownership::resolve(local.claim, recorded, core_.options.conflict, here, local.asserted)
@@ -396,71 +399,24 @@ private:
         local.asserted = true;
         ++core_.counters.conflicts_asserted;
         core_.tell(event_kind::child_asserted, *child.id, claim.generation, recorded.node.name);
-        regrant(child, std::move(claim));
+        life_.regrant(child, std::move(claim));
     }
 
     // ---- ends --------------------------------------------------------------------------------------------------------
 
-    // It ended and is to run again: at once while it is within its intensity, later when it is not.
-    void fail(child_entry& child, supervision::exit_kind kind, std::string_view reason)
-    {
-        auto& local = *child.local;
-        if (core_.leaving() || !core_.owned_here(child) || !child.wanted_running()) {
-            drop(child, errc::superseded);
-            core_.mark(child);
-            return;
-        }
-        local.reason = bytes{reason.substr(0, limits::reason_size_max)};
-        auto const& intensity = local.spec.intensity ? *local.spec.intensity : core_.options.intensity;
-        if (!local.window.add_failure(intensity, now_))
-            return park(child,
-                local.reason.empty()
-                    ? (kind == supervision::exit_kind::normal ? "exits again and again" : "fails again and again")
-                    : local.reason);
-        ++core_.counters.restarts;
-        again(child, ownership::succeed(core_.self, last_claim(child)));
-    }
-
-    void park(child_entry& child, std::string reason)
-    {
-        auto& local = *child.local;
-        local.state = local_state::parked;
-        local.reason = std::move(reason);
-        ++core_.counters.parked;
-        core_.tell(event_kind::child_parked, *child.id, local.claim.generation, local.reason);
-        if (child.status != owner_status::parked)
-            core_.write_owner(child, {local.claim, owner_status::parked, local.reason, local.window.ages(now_)});
-        auto const doublings = std::min<std::uint32_t>(local.parked_count++, 16);
-        auto const wait = std::min(core_.options.park_max, core_.options.park_min * (1 << doublings));
-        core_.timers.set(now_ + wait, child_timer{*child.id, child_timer::kind::unpark, local.claim.generation});
-        settle(child, errc::start_failed, local.reason);
-        core_.mark(child);
-    }
-
-    // Starts again here, with the spec as it is now.
-    void again(child_entry& child, ownership::claim claim)
-    {
-        auto spec = core_.spec_of(*child.id);
-        if (!spec || !child.wanted_running() || core_.leaving() || (child.owned && child.owner != core_.own)) {
-            drop(child, errc::superseded);
-            core_.mark(child);
-            return;
-        }
-        launch(child, std::move(claim), std::move(spec->spec), start_kind::again);
-    }
-
     void hand_over(child_entry& child)
     {
         if (!core_.owned_here(child) || !child.wanted_running())
-            return drop(child, errc::superseded);
+            return life_.drop(child, errc::superseded);
         auto const wanted_by = child.local->wanted_by;
         auto const target = wanted_by != no_node && core_.falls_to(child, wanted_by) ? wanted_by : core_.placed(child);
         if (target == core_.own || target == no_node)
-            return core_.leaving() ? drop(child, errc::shutting_down)
-                                   : again(child, ownership::succeed(core_.self, last_claim(child)));
+            return core_.leaving()
+                ? life_.drop(child, errc::shutting_down)
+                : life_.again(child, ownership::succeed(core_.self, life_.last_claim(child)), start_cause::move);
         auto const claim = child.local->claim;
         pass_on(child, claim, target);
-        drop(child, errc::success);
+        life_.drop(child, errc::success);
     }
 
     void pass_on(child_entry& child, ownership::claim const& from, node_index target)
@@ -468,8 +424,11 @@ private:
         auto const& node = core_.nodes[target].id;
         auto record = core_.owner_of(*child.id);
         owner_record next{ownership::succeed(node, from), owner_status::active, {}, {}};
-        if (child.local)
+        if (child.local) {
             next.failure_ages = child.local->window.ages(now_);
+            next.failures_in_row = child.local->failures_in_row;
+            next.node_deaths = child.local->node_deaths;
+        }
         if (record && record->status == owner_status::parked) {
             next.status = owner_status::parked;
             next.reason = std::move(record->reason);
@@ -479,107 +438,30 @@ private:
         core_.write_owner(child, next);
     }
 
-    // Its work is done, or it is not wanted: the record says that it does not run.
-    void end(child_entry& child)
-    {
-        if (core_.owned_here(child)) {
-            auto const& local = *child.local;
-            core_.write_owner(child, {local.claim, owner_status::ended, local.reason, {}});
-        }
-        drop(child, errc::success);
-    }
-
-    void drop(child_entry& child, errc code)
-    {
-        settle(child, code);
-        core_.drop_local(child);
-    }
-
     // OTP: a start that fails leaves nothing behind.
     void undo_first_start(child_entry& child, std::string_view reason)
     {
-        settle(child, errc::start_failed, reason);
+        life_.settle(child, errc::start_failed, reason);
         core_.drop_local(child);
         if (core_.owned_here(child))
-            remove_records(child);
+            life_.remove_records(child);
         core_.mark(child);
     }
 
     void undo_revival(child_entry& child, std::string_view reason)
     {
-        settle(child, errc::start_failed, reason);
+        life_.settle(child, errc::start_failed, reason);
         if (auto record = core_.spec_of(*child.id); record && core_.owned_here(child)) {
             record->terminated = true;
             core_.write_spec(child, *record);
         }
-        end(child);
+        life_.end(child);
         core_.mark(child);
     }
 
-    // ---- small things ------------------------------------------------------------------------------------------------
-
-    // Chooses the state that the instance starts from, and hands it to the shell.
-    void begin(child_entry& child, child_spec spec)
-    {
-        auto& local = *child.local;
-        local.spec = launched_spec{spec};
-        ++core_.counters.starts;
-        core_.tell(event_kind::child_starting, *child.id, local.claim.generation);
-        local.forked_from = acknowledged_stamp(child);
-        std::optional<saved_state> state;
-        if (auto provisional = provisional_of(child); provisional && provisional->forked_from == local.forked_from)
-            state = saved_state{provisional->schema_version, std::move(provisional->data)};
-        else if (auto const found = core_.store.find(record_table::checkpoint, *child.id))
-            if (auto record = decode_checkpoint_record(found->value))
-                state = saved_state{record->schema_version, std::move(record->data)};
-        core_.effects_after_sends.push_back(start_effect{std::move(spec), local.claim.generation, std::move(state)});
-    }
-
-    [[nodiscard]] std::uint64_t acknowledged_stamp(child_entry const& child) const
-    {
-        auto const found = core_.store.find(record_table::checkpoint, *child.id);
-        return found ? found->stamp : 0;
-    }
-
-    [[nodiscard]] std::optional<checkpoint_record> provisional_of(child_entry const& child) const
-    {
-        auto const found = core_.store.find(record_table::provisional, *child.id);
-        return found ? decode_checkpoint_record(found->value) : std::nullopt;
-    }
-
-    void remove_provisional(child_entry& child)
-    {
-        if (auto const rank = core_.store.rank_of(record_table::provisional, *child.id))
-            core_.store.remove(record_table::provisional, *child.id, *rank);
-    }
-
-    [[nodiscard]] ownership::claim last_claim(child_entry const& child) const
-    {
-        return {core_.nodes[child.owner].id, child.generation, child.right()};
-    }
-
-    [[nodiscard]] generation_number last_generation(child_entry const& child) const
-    {
-        auto const local = child.local ? child.local->claim.generation : 0;
-        return std::max(child.owned ? child.generation : 0, local);
-    }
-
-    void remember_generation(generation_number generation)
-    {
-        if (generation <= core_.roster.generations_before())
-            return;
-        auto const* const present = core_.roster.find(core_.self.name);
-        if (present == nullptr)
-            return;
-        auto record = *present;
-        record.generations_before = generation;
-        core_.write_roster(std::move(record));
-    }
-
-    void settle(child_entry& child, errc code, std::string_view reason = {}) { commands_.settle(child, code, reason, now_); }
-
     State& core_;
-    Commands commands_;
+    lifecycle<State, Commands> life_;
+    restarts<State, Commands> restarts_;
     time_point now_;
 };
 

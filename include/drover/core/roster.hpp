@@ -102,7 +102,7 @@ public:
     [[nodiscard]] bool knows_type(std::uint32_t type) const
     {
         return std::any_of(records_.begin(), records_.end(),
-            [&](auto const& item) { return item.second.part != participation::left && has_type(item.second, type_name(type)); });
+            [&](auto const& item) { return item.second.is_member() && has_type(item.second, type_name(type)); });
     }
 
     /// All that count for acknowledgement: neither left nor removed.
@@ -110,15 +110,15 @@ public:
     {
         std::vector<node_id> result;
         for (auto const& [name, record] : records_)
-            if (record.part != participation::left)
+            if (record.is_member())
                 result.push_back({name, record.incarnation});
         return result;
     }
 
     [[nodiscard]] std::size_t members_count() const
     {
-        return static_cast<std::size_t>(std::count_if(
-            records_.begin(), records_.end(), [](auto const& item) { return item.second.part != participation::left; }));
+        return static_cast<std::size_t>(
+            std::count_if(records_.begin(), records_.end(), [](auto const& item) { return item.second.is_member(); }));
     }
 
     /// Larger than the generation of every child that was ever deleted.

@@ -20,7 +20,8 @@ public:
         if (message.kind == command_kind::start) {
             if (child != nullptr && child->present)
                 return core_.own; // answered here: it is known already
-            return start_target_of(message);
+            return start_target_of(
+                message.spec, message.requester == core_.self.name && message.requester_origin == core_.origin);
         }
         if (child == nullptr || !child->present)
             return core_.own;
@@ -41,19 +42,19 @@ public:
         return errc::unknown_type;
     }
 
-private:
-    [[nodiscard]] node_index start_target_of(command_message const& message)
+    /// Of a child that nobody knows yet.
+    [[nodiscard]] node_index start_target_of(child_spec const& spec, bool from_here = true)
     {
         child_entry wanted;
-        wanted.type = core_.roster.intern_type(message.spec.type);
-        wanted.key = core_.children.key_of(message.spec.id);
-        auto const from_here = message.requester == core_.self.name && message.requester_origin == core_.origin;
+        wanted.type = core_.roster.intern_type(spec.type);
+        wanted.key = core_.key_of(spec.id, spec.group);
         // By load, the node where the start was asked for has decided: it knows what else it has sent.
         if (State::by_load && !from_here && core_.roster.is_candidate(wanted.type, core_.own, core_.nodes))
             return core_.own;
         return core_.placed(wanted);
     }
 
+private:
     State& core_;
 };
 

@@ -7,6 +7,7 @@
 #include <drover/core/census.hpp>
 #include <drover/core/commands.hpp>
 #include <drover/core/core_state.hpp>
+#include <drover/core/initial_children.hpp>
 #include <drover/core/reconciler.hpp>
 #include <drover/core/regroup.hpp>
 #include <drover/policy/view.hpp>
@@ -42,6 +43,10 @@ public:
         expects(state_.phase == phase::created, "a supervisor is started once");
         state_.phase = phase::joining;
         state_.types = std::move(types);
+        if (state_.options.form_members > 1)
+            state_.timers.set(saturating_add(now, state_.options.form_timeout), form_timer{});
+        else
+            state_.form_over = true;
         on_view(members, now);
     }
 
@@ -52,14 +57,8 @@ public:
             return;
         if (state_.phase < phase::running)
             return finish_stop();
-        state_.phase = phase::draining;
-        state_.drain_deadline = now + state_.options.drain_timeout;
-        state_.timers.set(state_.drain_deadline, drain_timer{});
         state_.write_roster(participation::leaving);
-        ordering().fail_all(errc::shutting_down);
-        for (auto* const child : state_.children.order())
-            if (child->local || state_.owned_here(*child))
-                state_.mark(*child);
+        drain(now);
         advance(now);
     }
 
@@ -261,37 +260,11 @@ public:
         return record ? std::optional{std::move(record->spec)} : std::nullopt;
     }
 
-    /// Sorted by id. O(children log children).
     [[nodiscard]] std::vector<child_info> which_children(bool only_local) const
     {
-        std::vector<child_entry const*> listed;
-        for (auto const* const child : state_.children.order())
-            if (only_local ? child->has_instance() : child->present)
-                listed.push_back(child);
-        std::sort(listed.begin(), listed.end(), [](auto const* left, auto const* right) { return *left->id < *right->id; });
-        std::vector<child_info> result;
-        result.reserve(listed.size());
-        for (auto const* const child : listed)
-            result.push_back(info_of(state_, *child));
-        return result;
+        return core::which_children(state_, only_local);
     }
-
-    [[nodiscard]] child_counts count_children() const
-    {
-        child_counts counts;
-        for (auto const* const child : state_.children.order()) {
-            counts.local += child->has_instance() ? 1U : 0U;
-            if (!child->present)
-                continue;
-            ++counts.specs;
-            ++counts.workers;
-            auto const active = child->wanted_running() && child->owned;
-            counts.active += active && child->status == owner_status::active ? 1U : 0U;
-            counts.parked += active && child->status == owner_status::parked ? 1U : 0U;
-        }
-        return counts;
-    }
-
+    [[nodiscard]] child_counts count_children() const { return core::count_children(state_); }
     [[nodiscard]] std::string explain(bytes_view id) { return core::explain(state_, id); }
     [[nodiscard]] drover::counters const& counters() const { return state_.counters; }
     [[nodiscard]] core::phase current_phase() const { return state_.phase; }
@@ -306,6 +279,7 @@ private:
     [[nodiscard]] ordering_type ordering() { return ordering_type{state_}; }
     [[nodiscard]] calls<state_type> calling() { return calls<state_type>{state_}; }
     [[nodiscard]] core::audit<state_type> auditing() { return core::audit<state_type>{state_}; }
+    [[nodiscard]] initial_children<state_type> initial() { return initial_children<state_type>{state_}; }
     [[nodiscard]] regroup<state_type> group() { return regroup<state_type>{state_}; }
     [[nodiscard]] reconciler<state_type, ordering_type> working(time_point now) { return {state_, ordering(), now}; }
 
@@ -324,6 +298,11 @@ private:
         take_store_effects(now);
         while (group().complete())
             on_regrouped(now);
+        if (state_.phase == phase::joining)
+            run_when_formed(now);
+        working(now).release_starts();
+        if (!state_.giving_up.empty() && state_.phase == phase::running)
+            give_up(now);
         if (std::exchange(state_.regroup_wanted, false) && state_.regrouped)
             regroup_now(now);
         if (state_.leaving())
@@ -367,11 +346,25 @@ private:
         auto& node = state_.nodes[index];
         node.alive = false;
         node.recovered = false;
+        node.died = now;
         lost.push_back(index);
         state_.store.on_peer_down(node.id, now);
         auto const* const seen = members.find(node.id.name);
         auto const left = seen != nullptr && seen->id == node.id && seen->state == member_state::left;
+        node.suspicious = !left && had_just_started_some(node, now);
         state_.tell(left ? event_kind::member_left : event_kind::member_died, node.id.name);
+    }
+
+    // Few enough to be told from what a node that had just been given many took with it.
+    [[nodiscard]] bool had_just_started_some(node_entry const& node, time_point now) const
+    {
+        std::size_t owned = 0;
+        std::size_t young = 0;
+        for (auto const* child = node.owned; child != nullptr; child = child->next_owned) {
+            ++owned;
+            young += now - child->since <= state_.options.suspicion_time ? 1U : 0U;
+        }
+        return young <= limits::suspects_count_max || 2 * young <= owned;
     }
 
     // Whoever talks to this scope takes part in it.
@@ -392,15 +385,12 @@ private:
 
     void on_regrouped(time_point now)
     {
-        auto const joined = state_.phase == phase::joining;
-        if (joined && !std::exchange(state_.announced, true)) {
+        if (state_.phase == phase::joining && !std::exchange(state_.announced, true)) {
             // We are level. Before we take anything over, all must know that we take part: otherwise two would be placed.
             state_.write_roster(participation::active);
             return regroup_now(now);
         }
         state_.regrouped = true;
-        if (joined)
-            state_.phase = phase::running;
         for (node_index index = 0; index < state_.nodes.size(); ++index) {
             auto& node = state_.nodes[index];
             if (!node.alive && !std::exchange(node.recovered, true))
@@ -410,12 +400,26 @@ private:
         state_.quorate = state_.members_alive_count() >= state_.roster.members_count() / 2 + 1;
         state_.tell(event_kind::regrouped, state_.self.name, 0,
             state_.quorate ? "a majority is together" : "only a minority is together");
-        if (joined) {
-            state_.tell(event_kind::supervisor_started, state_.options.name);
-            state_.effects_after_sends.push_back(started_effect{});
-        }
         start_audit();
         working(now).run();
+    }
+
+    // Nothing is placed before the cluster has formed: otherwise the first node would start all, and move most of it soon.
+    void run_when_formed(time_point now)
+    {
+        if (!state_.regrouped || (!state_.form_over && state_.members_alive_count() < state_.options.form_members))
+            return;
+        state_.form_over = true;
+        state_.phase = phase::running;
+        state_.tell(event_kind::supervisor_started, state_.options.name);
+        state_.effects_after_sends.push_back(started_effect{});
+        start_audit();
+        for (auto* const child : state_.children.order())
+            if (child->owned)
+                state_.mark(*child);
+        working(now).run();
+        initial().begin(now);
+        take_store_effects(now);
     }
 
     // ---- messages ----------------------------------------------------------------------------------------------------
@@ -446,6 +450,7 @@ private:
 
     void take_store_effects(time_point now)
     {
+        state_.input_time = now;
         auto& effects = state_.store.effects();
         for (auto& message : std::exchange(effects.sends, {}))
             state_.effects.push_back(send_effect{std::move(message.to), std::move(message.frame), true});
@@ -494,7 +499,12 @@ private:
         if (!record || name == state_.self.name)
             return;
         state_.nodes.intern({std::string{name}, record->incarnation});
+        // What happened before we came is over.
+        auto const record_gave_up = record->part == participation::gave_up && state_.phase == phase::running;
+        auto reason = record->reason;
         state_.roster.set(name, std::move(*record));
+        if (record_gave_up)
+            state_.giving_up = std::move(reason);
         state_.members_changed();
         start_audit();
     }
@@ -508,6 +518,8 @@ private:
             return;
         if (timer.what == child_timer::kind::unpark)
             return working(now).on_unpark(*child, timer.generation);
+        if (timer.what == child_timer::kind::start)
+            return working(now).on_start_due(*child, timer.generation);
         if (timer.what == child_timer::kind::settle)
             return working(now).settle_provisional(*child, timer.generation);
         state_.end_want(*child);
@@ -525,6 +537,9 @@ private:
         state_.relieving = std::exchange(state_.relieved_epoch, state_.roster.epoch()) == state_.roster.epoch();
         start_audit();
     }
+
+    void on_timer(initial_timer const&, time_point now) { initial().on_timer(now); }
+    void on_timer(form_timer const&, time_point) { state_.form_over = true; }
 
     void on_timer(drain_timer const&, time_point)
     {
@@ -544,11 +559,33 @@ private:
 
     // ---- leaving -----------------------------------------------------------------------------------------------------
 
+    void drain(time_point now)
+    {
+        state_.phase = phase::draining;
+        state_.drain_deadline = now + state_.options.drain_timeout;
+        state_.timers.set(state_.drain_deadline, drain_timer{});
+        ordering().fail_all(errc::shutting_down);
+        for (auto* const child : state_.children.order())
+            if (child->local || state_.owned_here(*child))
+                state_.mark(*child);
+    }
+
+    // Here, and with that on every node: whoever hears of it does the same.
+    void give_up(time_point now)
+    {
+        state_.gave_up = true;
+        state_.tell(event_kind::supervisor_gave_up, state_.options.name, 0, state_.giving_up);
+        state_.write_roster(participation::gave_up);
+        drain(now);
+        working(now).run();
+    }
+
     void advance_leaving(time_point now)
     {
         if (state_.phase == phase::draining && state_.instances_count == 0) {
             state_.phase = phase::saying_goodbye;
-            state_.write_roster(participation::left);
+            if (!state_.gave_up)
+                state_.write_roster(participation::left);
             state_.goodbye_version = state_.store.version();
             state_.store.flush(now);
             take_store_effects(now);
@@ -563,7 +600,7 @@ private:
         calling().fail_all(errc::shutting_down);
         state_.phase = phase::stopped;
         state_.tell(event_kind::supervisor_stopped, state_.options.name);
-        state_.effects_after_sends.push_back(stopped_effect{});
+        state_.effects_after_sends.push_back(stopped_effect{state_.gave_up ? state_.giving_up : std::string{}});
         append_later_effects();
     }
 

@@ -26,8 +26,9 @@ enum class record_table : std::uint8_t {
     checkpoint = 2,  ///< what it last saved, under a claim that a majority knew of
     provisional = 3, ///< what it last saved, under a claim that only a minority could know of
     roster = 4,      ///< which nodes take part in this scope; each writes its own
+    retired = 5,     ///< children of the initial list that were deleted: no node brings them back
 };
-inline constexpr std::size_t record_tables_count = 5;
+inline constexpr std::size_t record_tables_count = 6;
 
 /// Orders concurrent writes to one record; the larger wins on every node. Equal ranks are ordered by the store: by its
 /// logical clock, then by the node that wrote. What the two numbers mean is up to the table.

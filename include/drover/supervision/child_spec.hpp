@@ -33,7 +33,7 @@ enum class restart_strategy : std::uint8_t {
 
 /// Whether a supervisor stops when `significant` children have ended by themselves (as in Erlang/OTP).
 enum class auto_shutdown : std::uint8_t {
-    never = 0,
+    off = 0,             ///< OTP's `never`
     any_significant = 1, ///< when the first of them has
     all_significant = 2, ///< when the last of them has
 };
