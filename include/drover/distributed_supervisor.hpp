@@ -324,7 +324,8 @@ public:
 
     /// Calls `told` once, on the strand, when this supervisor has stopped without having been asked to: it gave up, here or on
     /// another node, because a child that escalates has spent its budget (docs/supervision.md), or its significant children have
-    /// ended. With the same reason on every node. Its own node goes on until `async_stop` or the destructor. Before `async_start`.
+    /// ended. With the same reason on every node. Its own node goes on until `async_stop` or the destructor. Before
+    /// `async_start`.
     void on_gave_up(std::function<void(std::string const& reason)> told) { shell_->on_gave_up(std::move(told)); }
 
     /// Where `child_context::log` goes. Before `async_start`.

@@ -27,10 +27,20 @@ child_spec full_spec()
     spec.restart = drover::restart_rule::transient;
     spec.shutdown = milliseconds{1'500};
     spec.intensity = drover::restart_intensity{7, seconds{90}};
+    spec.backoff = drover::restart_backoff{milliseconds{20}, seconds{3}, 50, seconds{60}};
+    spec.on_exhausted = drover::exhaustion::escalate;
+    spec.significant = true;
+    spec.is_supervisor = true;
+    spec.priority = -70'000;
+    spec.group = "pair";
+    spec.isolated_type = "reader process";
     return spec;
 }
 
-spec_record full_spec_record() { return {std::uint64_t{5} << 40, {0x0123456789abcdef, 300}, true, 12, full_spec()}; }
+spec_record full_spec_record()
+{
+    return {std::uint64_t{5} << 40, {0x0123456789abcdef, 300}, true, true, 70'000, 12, full_spec()};
+}
 
 spec_record least_spec_record()
 {
@@ -41,7 +51,7 @@ spec_record least_spec_record()
 
 owner_record full_owner_record()
 {
-    return {{{"n1", 1'700}, 300, {299, true}}, owner_status::parked, "it threw", {seconds{4}, milliseconds{1}}};
+    return {{{"n1", 1'700}, 300, {299, true}}, owner_status::parked, "it threw", {seconds{4}, milliseconds{1}}, 5, 1};
 }
 
 checkpoint_record full_checkpoint_record() { return {300, 0xffffffff, 77, bytes("\0state\xff", 7)}; }
@@ -51,12 +61,13 @@ roster_record full_roster_record() { return {1'700, participation::leaving, 41, 
 bool same(spec_record const& a, spec_record const& b)
 {
     return a.creation == b.creation && a.request == b.request && a.terminated == b.terminated
-        && a.generations_before == b.generations_before && a.spec == b.spec;
+        && a.generations_before == b.generations_before && a.spec == b.spec && a.initial == b.initial && a.ordinal == b.ordinal;
 }
 
 bool same(owner_record const& a, owner_record const& b)
 {
-    return a.claim == b.claim && a.status == b.status && a.reason == b.reason && a.failure_ages == b.failure_ages;
+    return a.claim == b.claim && a.status == b.status && a.reason == b.reason && a.failure_ages == b.failure_ages
+        && a.failures_in_row == b.failures_in_row && a.node_deaths == b.node_deaths;
 }
 
 bool same(checkpoint_record const& a, checkpoint_record const& b)
@@ -68,7 +79,7 @@ bool same(checkpoint_record const& a, checkpoint_record const& b)
 bool same(roster_record const& a, roster_record const& b)
 {
     return a.incarnation == b.incarnation && a.part == b.part && a.generations_before == b.generations_before
-        && a.types == b.types && a.weight == b.weight;
+        && a.types == b.types && a.weight == b.weight && a.reason == b.reason;
 }
 
 /// It goes round; a version that nobody knows is refused; what is cut off too, but for the `trailing_free` last octets, which
@@ -117,6 +128,7 @@ TEST_CASE("every record goes round, and no part of it, nor another version, pass
     check_round(full_owner_record(), decode_owner_record);
     check_round(full_roster_record(), decode_roster_record);
     check_round(full_checkpoint_record(), decode_checkpoint_record, full_checkpoint_record().data.size());
+    check_round(roster_record{1, participation::gave_up, 2, {}, 1, "a child has spent its budget"}, decode_roster_record);
     check_round(least_spec_record(), decode_spec_record);
     check_round(owner_record{}, decode_owner_record);
     check_round(roster_record{}, decode_roster_record);
@@ -160,6 +172,11 @@ TEST_CASE("a spec that is not valid is not a record", "[core][records]")
     CHECK_FALSE(accepts([](auto& spec) { spec.id.assign(256, 'x'); }));
     CHECK_FALSE(accepts([](auto& spec) { spec.arguments.assign(drover::limits::arguments_size_max + 1, 'x'); }));
     CHECK_FALSE(accepts([](auto& spec) { spec.restart = static_cast<drover::restart_rule>(3); }));
+    CHECK_FALSE(accepts([](auto& spec) { spec.restart = drover::restart_rule::permanent; })); // and significant
+    CHECK_FALSE(accepts([](auto& spec) { spec.backoff->max = milliseconds{1}; }));
+    CHECK_FALSE(accepts([](auto& spec) { spec.backoff->jitter_percent = 101; }));
+    CHECK_FALSE(accepts([](auto& spec) { spec.group.assign(256, 'x'); }));
+    CHECK_FALSE(accepts([](auto& spec) { spec.isolated_type.assign(256, 'x'); }));
     CHECK_FALSE(accepts([](auto& spec) { spec.intensity->max_restarts = drover::limits::max_restarts_max + 1; }));
     CHECK_FALSE(accepts([](auto& spec) { spec.intensity->max_seconds = seconds{0}; }));
     CHECK_FALSE(accepts([](auto& spec) { spec.intensity->max_seconds = drover::limits::max_seconds_max + seconds{1}; }));
@@ -194,7 +211,7 @@ TEST_CASE("states that nobody knows are refused", "[core][records]")
     owner.status = static_cast<owner_status>(3);
     CHECK_FALSE(decode_owner_record(encode(owner)));
     auto roster = full_roster_record();
-    roster.part = static_cast<participation>(3);
+    roster.part = static_cast<participation>(4);
     CHECK_FALSE(decode_roster_record(encode(roster)));
     roster = full_roster_record();
     roster.weight = 0;

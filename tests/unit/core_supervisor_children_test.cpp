@@ -192,6 +192,7 @@ TEST_CASE("a child that fails too often is parked, and tried again after a wait 
 {
     supervisor_options options;
     options.intensity = {2, seconds{5}};
+    options.backoff = drover::immediate_restarts;
     options.park_min = seconds{1};
     options.park_max = seconds{3};
     cluster all{1, options};
@@ -224,6 +225,7 @@ TEST_CASE("failures that are far apart do not park a child", "[core][children]")
 {
     supervisor_options options;
     options.intensity = {1, seconds{5}};
+    options.backoff = drover::immediate_restarts;
     cluster all{1, options};
     all.start("n1", "c");
     for (int i = 0; i < 10; ++i) {
@@ -245,7 +247,9 @@ TEST_CASE("a spec's own intensity goes before the supervisor's", "[core][childre
 
 TEST_CASE("a restart that cannot start counts as a failure, until the child is parked", "[core][children]")
 {
-    cluster all{1};
+    supervisor_options options;
+    options.backoff = drover::immediate_restarts;
+    cluster all{1, options};
     all.start("n1", "c");
     all.starts_succeed = false;
     all.fail("n1", "c");

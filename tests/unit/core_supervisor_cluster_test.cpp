@@ -126,6 +126,7 @@ TEST_CASE("failures follow a child to the node that takes it over", "[core][clus
 {
     supervisor_options options;
     options.intensity = {2, seconds{10}};
+    options.backoff = drover::immediate_restarts;
     three_with_child all{options};
     all.fail("n2", "c");
     all.fail("n2", "c");

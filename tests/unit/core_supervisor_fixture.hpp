@@ -119,12 +119,15 @@ struct test_node {
     bool running = true;                              // the process
     std::map<std::string, drover::member_state> sees; // of the others
     std::map<std::string, drover::generation_number> instances;
-    std::vector<std::string> log; // without sends
+    std::map<std::string, drover::start_cause> causes; // of the last start of each child
+    std::map<std::string, std::string> types;          // and its type
+    std::vector<std::string> log;                      // without sends
     std::map<std::uint64_t, outcome> commands_done;
     std::map<std::uint64_t, std::pair<errc, bytes>> calls_done;
     std::map<std::uint64_t, errc> checkpoints_done;
     bool started = false;
     bool stopped = false;
+    std::string stopped_because;
 };
 
 class cluster {
@@ -165,6 +168,11 @@ public:
     void pin(std::string const& id, std::string const& name)
     {
         (*placement_.pins)[drover::hash64(id, drover::hash64(options_.name))] = name;
+    }
+
+    void pin_group(std::string const& group, std::string const& name)
+    {
+        (*placement_.pins)[drover::mix64(drover::hash64(group, drover::hash64(options_.name)))] = name;
     }
 
     // ---- what happens to nodes ---------------------------------------------------------------------------------------
@@ -253,6 +261,16 @@ public:
         return {};
     }
 
+    /// The instance of a child that is being stopped has stopped.
+    void answer_stop(std::string_view at, std::string const& id)
+    {
+        auto& node = (*this)[at];
+        auto const generation = node.instances.at(id);
+        node.instances.erase(id);
+        node.core->on_child_stopped(id, generation, std::nullopt, now);
+        settle();
+    }
+
     /// Where instances run, with their generations: "n1/1 n2/2".
     std::string running(std::string const& id)
     {
@@ -299,6 +317,7 @@ public:
     bool starts_succeed = true; // otherwise with the reason "it threw"
     bool starts_are_answered = true;
     bool stops_are_answered = true;
+    std::set<std::string> failing;                   // the starts of these children fail
     std::map<std::string, bytes> state_when_stopped; // by child id
     std::function<bool(test_node const& from, std::string const& to, any_message const&)> is_lost;
     std::uint64_t checkpoint_number = 0;
@@ -373,9 +392,11 @@ private:
     void carry_out(test_node& node, start_effect const& content)
     {
         REQUIRE_FALSE(node.instances.contains(content.spec.id));
+        node.causes[content.spec.id] = content.cause;
+        node.types[content.spec.id] = content.spec.type;
         if (!starts_are_answered)
             return;
-        if (!starts_succeed)
+        if (!starts_succeed || failing.contains(content.spec.id))
             return node.core->on_child_start_failed(content.spec.id, content.generation, "it threw", now);
         node.instances[content.spec.id] = content.generation;
         node.core->on_child_started(content.spec.id, content.generation, now);
@@ -419,7 +440,11 @@ private:
         REQUIRE(node.checkpoints_done.emplace(content.number, content.code).second);
     }
     void carry_out(test_node& node, started_effect const&) { REQUIRE_FALSE(std::exchange(node.started, true)); }
-    void carry_out(test_node& node, stopped_effect const&) { REQUIRE_FALSE(std::exchange(node.stopped, true)); }
+    void carry_out(test_node& node, stopped_effect const& content)
+    {
+        REQUIRE_FALSE(std::exchange(node.stopped, true));
+        node.stopped_because = content.reason;
+    }
     void carry_out(test_node&, drover::event const&) {}
 
     // A wake-up before the deadline changes nothing.

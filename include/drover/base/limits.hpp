@@ -23,5 +23,7 @@ inline constexpr std::size_t frame_size_max = 16 * 1024 * 1024;
 inline constexpr std::size_t members_count_max = 4'096;
 inline constexpr std::size_t types_count_max = 1'024;
 inline constexpr std::uint32_t node_weight_max = 1'000;
+inline constexpr std::uint32_t failures_in_row_max = 30; ///< of a child, for its backoff, which has reached its bound by then
+inline constexpr std::uint32_t node_deaths_max = 2;      ///< with a child that had just started: then it is suspected
 
 } // namespace drover::limits

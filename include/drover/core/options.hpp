@@ -60,9 +60,7 @@ struct supervisor_options {
 namespace limits {
 
 inline constexpr std::size_t groups_count_max = 10'000;
-inline constexpr std::uint32_t node_deaths_max = 2;      ///< with a child that had just started: then it is suspected
-inline constexpr std::size_t suspects_count_max = 16;    ///< so few young children of a node that died are always suspects
-inline constexpr std::uint32_t failures_in_row_max = 30; ///< counted for the backoff, which has reached its bound by then
+inline constexpr std::size_t suspects_count_max = 16; ///< so few young children of a node that died are always suspects
 
 } // namespace limits
 

@@ -248,8 +248,8 @@ inline void encode(wire::writer& out, child_spec const& spec)
         return std::nullopt;
     record.reason = in.string(limits::reason_size_max);
     if ((status & 4) != 0) {
-        record.failures_in_row = static_cast<std::uint32_t>(in.number(~std::uint32_t{0}));
-        record.node_deaths = static_cast<std::uint32_t>(in.number(~std::uint32_t{0}));
+        record.failures_in_row = static_cast<std::uint32_t>(in.number(limits::failures_in_row_max));
+        record.node_deaths = static_cast<std::uint32_t>(in.number(limits::node_deaths_max));
     }
     auto const count = in.count(limits::max_restarts_max + 1);
     for (std::size_t i = 0; i < count; ++i)
