@@ -206,34 +206,51 @@ private:
             return;
         auto const keep = this->shared_from_this(); // an effect may drop the last other owner
         unsigned round = 0;
-        for (; round < rounds_max && !stopped_; ++round) {
+        auto later = false;
+        for (; round < rounds_max && !stopped_ && !later; ++round) {
             take_effects();
             if (effects_.empty() && exits_.empty())
                 break;
-            for (auto& effect : effects_)
-                if (!stopped_)
-                    std::visit([&](auto& content) { carry_out(content); }, effect);
-            effects_.clear();
-            if (effects_.capacity() > effects_kept_max)
-                effects_ = {};
-            for (auto& exit : std::exchange(exits_, {}))
-                take_exit(exit);
+            later = !carry_out_effects();
+            if (!later)
+                for (auto& exit : std::exchange(exits_, {}))
+                    take_exit(exit);
         }
         pumping_ = false;
         if (closing_)
             close();
         if (stopped_)
             return;
-        if (round == rounds_max)
+        if (later || round == rounds_max)
             return pump_soon();
         arm();
     }
 
     void take_effects()
     {
+        if (effects_done_ < effects_.size())
+            return;
         std::lock_guard const lock{mutex_};
+        effects_.clear();
+        if (effects_.capacity() > effects_kept_max)
+            effects_ = {};
+        effects_done_ = 0;
         core_.flush(node_->runtime().now());
         effects_.swap(core_.effects());
+    }
+
+    // False when the rest is for another turn: the transport writes what it was given in a turn of its own, and others are to
+    // hear of a start before its code runs, which may take this node down.
+    bool carry_out_effects()
+    {
+        for (; effects_done_ < effects_.size() && !stopped_; ++effects_done_) {
+            auto& effect = effects_[effects_done_];
+            if (std::holds_alternative<core::start_effect>(effect) && std::exchange(sent_, false))
+                return false;
+            std::visit([&](auto& content) { carry_out(content); }, effect);
+        }
+        effects_done_ = effects_.size();
+        return true;
     }
 
     void arm()
@@ -319,7 +336,11 @@ private:
 
     // ---- effects -----------------------------------------------------------------------------------------------------
 
-    void carry_out(core::send_effect& effect) { node_->send(effect.to, scope_, *effect.frame, effect.for_store); }
+    void carry_out(core::send_effect& effect)
+    {
+        sent_ = true;
+        node_->send(effect.to, scope_, *effect.frame, effect.for_store);
+    }
 
     void carry_out(core::start_effect& effect)
     {
@@ -579,6 +600,8 @@ private:
     instance_table instances_;
     child_timers timers_;
     std::remove_cvref_t<decltype(std::declval<core_type&>().effects())> effects_; // being carried out; kept for its room
+    std::size_t effects_done_ = 0;
+    bool sent_ = false; // something, since a start last waited for it
     std::vector<pending_exit> exits_;
     std::uint64_t last_checkpoint_ = 0;
 

@@ -148,6 +148,7 @@ TEST_CASE("a permanent child is restarted at once, with the next generation and 
     all.fail("n1", "c");
     CHECK(all.log("n1") == lines{"start c/2 from five"});
     all.exit("n1", "c", exit_kind::normal);
+    all.pass(supervisor_options{}.backoff.min); // the second in a row
     CHECK(all.log("n1") == lines{"start c/3 from five"});
     CHECK(all["n1"].core->find("c")->generation == 3);
     CHECK(all["n1"].core->counters().restarts == 2);

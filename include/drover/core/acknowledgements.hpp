@@ -44,8 +44,10 @@ public:
         }
     }
 
-    /// Gives up what is late. A command has a deadline of its own, where it was given.
-    void on_timer(time_point now)
+    /// Gives up what is late, and calls `start` for a start that has waited for long enough. A command has a deadline of its own,
+    /// where it was given.
+    template <class Start>
+    void on_timer(time_point now, Start&& start)
     {
         core_.hold_timer_set = false;
         for (auto at = core_.holds.begin(); at != core_.holds.end();) {
@@ -55,6 +57,8 @@ public:
                 queue.pop_front();
                 if (late.what == hold::kind::checkpoint)
                     core_.effects.push_back(checkpoint_done_effect{late.number, errc::not_acknowledged});
+                else if (late.what == hold::kind::start)
+                    start(late);
             }
             at = queue.empty() ? core_.holds.erase(at) : std::next(at);
         }

@@ -152,7 +152,21 @@ public:
         acknowledgements<State>{core_}.release([&](hold const& done) { held_enough(done); });
     }
 
-    void on_hold_timer(time_point now) { acknowledgements<State>{core_}.on_timer(now); }
+    void on_hold_timer(time_point now)
+    {
+        acknowledgements<State>{core_}.on_timer(now, [&](hold const& late) { held_enough(late); });
+    }
+
+    /// A suspect: another member is to know that it is about to start before its code runs.
+    void start_when_known(child_entry const& child, time_point now)
+    {
+        hold what;
+        what.version = core_.store.version();
+        what.what = hold::kind::start;
+        what.id = *child.id;
+        what.generation = child.local->claim.generation;
+        hold_until(2, std::move(what), now);
+    }
 
     /// What was answered earlier, and only waited for our own sight of it.
     void on_store_changed()
@@ -378,6 +392,11 @@ private:
         reply_message reply;
         reply.node = core_.nodes[child.owner].id.name;
         reply.generation = child.generation;
+        if (child.status == owner_status::parked) {
+            reply.code = errc::start_failed;
+            if (auto record = core_.owner_of(*child.id))
+                reply.reason = std::move(record->reason);
+        }
         finish(waiter_for(message), std::move(reply), now);
     }
 
@@ -556,7 +575,10 @@ private:
                 core_.send(done.requester, encode(held_message{done.number}));
             return;
         }
-        core_.effects.push_back(checkpoint_done_effect{done.number, outcome_of(done)});
+        if (done.what == hold::kind::checkpoint)
+            core_.effects.push_back(checkpoint_done_effect{done.number, outcome_of(done)});
+        else if (auto* const child = core_.children.find(done.id))
+            reconciler_type{core_, *this, time_point::min()}.on_start_due(*child, done.generation);
     }
 
     // What a minority saved is given up when others went on meanwhile: it is not acknowledged before that is settled.

@@ -70,14 +70,14 @@ struct call_operation {
     time_point due = never;      ///< to be looked at
 };
 
-/// Something that is complete once a write of this node is held by enough members.
+/// Something that is complete, or may begin, once a write of this node is held by enough members.
 struct hold {
     std::uint64_t version = 0;
     time_point deadline{};
-    enum class kind : std::uint8_t { command, checkpoint } what{};
+    enum class kind : std::uint8_t { command, checkpoint, start } what{};
     std::string requester;    ///< of a command
     std::uint64_t number = 0; ///< of the command, or of the checkpoint
-    child_id id;              ///< of a checkpoint
+    child_id id;              ///< of a checkpoint or a start
     generation_number generation = 0;
 };
 

@@ -20,7 +20,7 @@ template <class State, class Commands>
 class reconciler {
 public:
     reconciler(State& state, Commands commands, time_point now)
-        : core_{state}, life_{state, commands, now}, restarts_{state, commands, now}, now_{now}
+        : core_{state}, commands_{commands}, life_{state, commands, now}, restarts_{state, commands, now}, now_{now}
     {
     }
 
@@ -298,6 +298,8 @@ private:
         if (why == start_cause::node_death && restarts_.quarantine(child, spec.spec))
             return;
         life_.reserve(child, std::move(claim), spec, why);
+        if (local.node_deaths > 0 && why == start_cause::node_death && core_.members_alive_count() > 1)
+            return commands_.start_when_known(child, now_);
         life_.enqueue(child);
     }
 
@@ -460,6 +462,7 @@ private:
     }
 
     State& core_;
+    Commands commands_;
     lifecycle<State, Commands> life_;
     restarts<State, Commands> restarts_;
     time_point now_;

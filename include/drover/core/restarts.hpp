@@ -66,7 +66,9 @@ public:
             return;
         auto const ran = now_ - std::exchange(local.running_since, time_point{});
         if (ran >= backoff_of(local).stable_after)
-            local.failures_in_row = local.parked_count = 0;
+            local.failures_in_row = 0;
+        if (ran >= std::max<duration>(backoff_of(local).stable_after, intensity_of(local).max_seconds))
+            local.parked_count = 0;
         if (ran >= core_.options.suspicion_time && !local.isolated)
             local.node_deaths = 0;
     }

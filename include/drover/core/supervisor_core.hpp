@@ -229,6 +229,7 @@ public:
         take_store_effects(now);
         if (!state_.holds.empty())
             ordering().on_acknowledged();
+        working(now).release_starts();
         append_later_effects();
     }
 
