@@ -124,7 +124,7 @@ public:
     {
         return boost::asio::async_initiate<Token, void(error_code)>(
             [link = link_](auto handler, bytes saved) {
-                auto done = detail::keep_handler<error_code>(std::move(handler));
+                auto done = while_there<error_code>(link, detail::keep_handler<error_code>(std::move(handler)));
                 if (link->host == nullptr)
                     return; // the instance is gone, and so is whoever would care
                 link->host->checkpoint(*link, std::move(saved), std::move(done));
@@ -154,7 +154,7 @@ public:
     {
         return boost::asio::async_initiate<Token, void(error_code, bytes)>(
             [link = link_](auto handler, child_id to, bytes request) {
-                auto done = detail::keep_handler<error_code, bytes>(std::move(handler));
+                auto done = while_there<error_code, bytes>(link, detail::keep_handler<error_code, bytes>(std::move(handler)));
                 if (link->host != nullptr)
                     link->host->call(std::move(to), std::move(request), std::move(done));
             },
@@ -186,6 +186,17 @@ public:
     [[nodiscard]] std::shared_ptr<child_link> const& link() const { return link_; }
 
 private:
+    // Nothing of an instance is called once it is gone.
+    template <class... Args>
+    static unique_function<void(Args...)> while_there(
+        std::shared_ptr<child_link> const& link, unique_function<void(Args...)> handler)
+    {
+        return [link, handler = std::move(handler)](Args... args) mutable {
+            if (link->host != nullptr)
+                handler(std::move(args)...);
+        };
+    }
+
     template <class Handler>
     static void start_receive(std::shared_ptr<child_link> const& link, Handler handler)
     {

@@ -110,6 +110,7 @@ struct local_child {
     local_state state = local_state::waiting;
     stop_cause cause{};
     start_kind kind = start_kind::again;
+    bool on_trial = false;  ///< started again after it was parked, and not stable yet: the next failure parks it
     bool isolated = false;  ///< runs as its isolated type
     bool asserted = false;  ///< has won a conflict by asserting itself
     ownership::claim claim; ///< of this instance

@@ -70,8 +70,10 @@ public:
         for (auto const& [number, operation] : core_.commands)
             if (operation.target == lost && !operation.answered)
                 again.push_back(number);
-        for (auto const number : again)
+        for (auto const number : again) {
+            note_lost_target(core_.commands.at(number).message, again.size() <= limits::suspects_count_max);
             try_again(number, now);
+        }
     }
 
     void on_reply(node_id const& from, reply_message const& reply)
@@ -157,7 +159,7 @@ public:
         acknowledgements<State>{core_}.on_timer(now, [&](hold const& late) { held_enough(late); });
     }
 
-    /// A suspect: another member is to know that it is about to start before its code runs.
+    /// Of a suspect: another member is to know that it is about to start before its code runs.
     void start_when_known(child_entry const& child, time_point now)
     {
         hold what;
@@ -182,6 +184,15 @@ public:
 private:
     // ---- requester ---------------------------------------------------------------------------------------------------
 
+    // What was asked of a node that died may have been why, if it was not much.
+    static void note_lost_target(command_message& message, bool suspicious)
+    {
+        if (message.kind != command_kind::start)
+            return;
+        message.targets_lost = std::min(message.targets_lost + 1, targets_lost_max);
+        message.node_deaths = std::min(message.node_deaths + (suspicious ? 1 : 0), limits::node_deaths_max);
+    }
+
     [[nodiscard]] std::string wrong_with(child_spec const& spec) const
     {
         if (State::by_load && !spec.group.empty())
@@ -193,7 +204,8 @@ private:
         std::uint64_t number, command_kind kind, child_spec&& spec, std::uint64_t creation_known, time_point now)
     {
         auto& operation = core_.commands.try_emplace(core_.commands.end(), number)->second; // numbers ascend
-        operation.message = {kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, 0, {}};
+        operation.message = {
+            kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, 0, 0, 0, {}};
         operation.message.spec = std::move(spec);
         operation.deadline = now + core_.options.operation_timeout;
         return operation;
@@ -342,10 +354,16 @@ private:
             forget_unused(child);
             return answer(message, refusal(errc::not_found));
         }
+        if (message.node_deaths >= limits::node_deaths_max && message.spec.isolated_type.empty()) {
+            forget_unused(child);
+            auto reply = refusal(errc::start_failed);
+            reply.reason = "quarantine: the nodes that were to start it died, one after another";
+            return answer(message, std::move(reply));
+        }
         // Generations are not behind creations: once this one is deleted and forgotten, its generation stands for both.
         auto const before =
             std::max({core_.roster.generations_before(), last_generation(child), (creation_for(message) >> 16) - 1});
-        auto const claim = ownership::take(core_.self, before, {}, core_.quorate);
+        auto const claim = ownership::take(core_.self, before + message.targets_lost, {}, core_.quorate);
         auto const initial = message.initial != 0;
         auto const ordinal = initial ? message.initial : std::max(core_.last_ordinal, ordinal_of_users) + 1;
         spec_record record{creation_for(message), {message.requester_origin, message.number}, false, initial, ordinal, before,
@@ -353,8 +371,8 @@ private:
         core_.take_rules(child, record.spec);
         auto encoded = encode(record);
         // The claim first: whoever sees the spec then sees whose it is.
-        reconciler_type{core_, *this, now}.launch(
-            child, claim, record, initial ? start_kind::again : start_kind::first, start_cause::first);
+        reconciler_type{core_, *this, now}.launch_first(
+            child, claim, record, initial ? start_kind::again : start_kind::first, message.node_deaths);
         core_.write_first_spec(child, record, std::move(encoded));
         wait(child, message);
     }

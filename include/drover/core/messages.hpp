@@ -26,6 +26,8 @@ enum class acknowledge : std::uint32_t {
 
 namespace drover::core {
 
+inline constexpr std::uint32_t targets_lost_max = 1'000;
+
 /// What a command does to a child. On the wire: append, never renumber.
 enum class command_kind : std::uint8_t {
     start = 0,
@@ -69,8 +71,10 @@ struct command_message {
     /// Start: the last creation of this id that the requester knew of. A repeated start that was carried out, and whose child
     /// was deleted since, is older than what the executor knows, and so does not bring the child back.
     std::uint64_t creation_known = 0;
-    std::uint32_t initial = 0; ///< start: its place in the list that every node was given, from 1; 0: a user's
-    child_spec spec;           ///< start and update: all of it; otherwise only the id
+    std::uint32_t initial = 0;      ///< start: its place in the list that every node was given, from 1; 0: a user's
+    std::uint32_t targets_lost = 0; ///< start: so many nodes died that it was sent to: any of them may have claimed the child
+    std::uint32_t node_deaths = 0;  ///< and so many of them perhaps because of it
+    child_spec spec;                ///< start and update: all of it; otherwise only the id
 };
 
 struct reply_message {
@@ -143,7 +147,7 @@ namespace detail {
         message_kind::command, spec.id.size() + spec.type.size() + spec.arguments.size() + value.requester.size() + 64);
     out.u8(static_cast<std::uint8_t>(value.kind)).number(value.number).string(value.requester).fixed64(value.requester_origin);
     out.fixed32(static_cast<std::uint32_t>(value.level)).u8(value.hops).number(value.creation_known);
-    out.number(value.initial);
+    out.number(value.initial).number(value.targets_lost).number(value.node_deaths);
     if (value.kind == command_kind::start || value.kind == command_kind::update)
         encode(out, value.spec);
     else
@@ -220,6 +224,8 @@ namespace detail {
     value.hops = in.u8();
     value.creation_known = in.number();
     value.initial = static_cast<std::uint32_t>(in.number(~std::uint32_t{0}));
+    value.targets_lost = static_cast<std::uint32_t>(in.number(targets_lost_max));
+    value.node_deaths = static_cast<std::uint32_t>(in.number(limits::node_deaths_max));
     if (value.kind == command_kind::start || value.kind == command_kind::update)
         value.spec = decode_spec(in);
     else

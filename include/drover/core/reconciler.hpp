@@ -119,6 +119,7 @@ public:
         if (!child.local || child.local->state != local_state::parked || child.local->claim.generation != generation)
             return;
         child.local->window.clear();
+        child.local->on_trial = true;
         life_.again(child, ownership::succeed(core_.self, life_.last_claim(child)), start_cause::retry);
     }
 
@@ -139,6 +140,16 @@ public:
     void launch(child_entry& child, ownership::claim claim, spec_record& record, start_kind kind, start_cause why)
     {
         life_.launch(child, std::move(claim), record, kind, why);
+    }
+
+    /// The first instance of a child; after the deaths of nodes that may have been its fault only when others know of it.
+    void launch_first(child_entry& child, ownership::claim claim, spec_record& record, start_kind kind, std::uint32_t node_deaths)
+    {
+        core_.make_local(child).node_deaths = node_deaths;
+        if (node_deaths == 0 || core_.members_alive_count() == 1)
+            return life_.launch(child, std::move(claim), record, kind, start_cause::first);
+        life_.reserve(child, std::move(claim), record, start_cause::first).kind = kind;
+        commands_.start_when_known(child, now_);
     }
 
     /// The instance is to stop; `on_stopped` follows.

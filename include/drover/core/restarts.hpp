@@ -66,7 +66,7 @@ public:
             return;
         auto const ran = now_ - std::exchange(local.running_since, time_point{});
         if (ran >= backoff_of(local).stable_after)
-            local.failures_in_row = 0;
+            local.failures_in_row = 0, local.on_trial = false;
         if (ran >= std::max<duration>(backoff_of(local).stable_after, intensity_of(local).max_seconds))
             local.parked_count = 0;
         if (ran >= core_.options.suspicion_time && !local.isolated)
@@ -128,6 +128,8 @@ private:
 
     [[nodiscard]] bool within_budget(local_child& local)
     {
+        if (local.on_trial)
+            return false;
         auto const own = local.window.add_failure(intensity_of(local), now_);
         if (core_.options.intensity_counts == intensity_scope::per_child)
             return own;
