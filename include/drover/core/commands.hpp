@@ -134,7 +134,8 @@ public:
         for (auto& waiting : std::exchange(child.local->waiters, {})) {
             reply_message reply;
             reply.code = code;
-            reply.generation = child.local->claim.generation;
+            auto const ignored = code == errc::success && child.local->state == local_state::starting;
+            reply.generation = ignored ? 0 : child.local->claim.generation; // nothing runs
             reply.node = core_.self.name;
             reply.reason = reason;
             finish(waiting, std::move(reply), now);

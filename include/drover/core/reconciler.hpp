@@ -58,6 +58,17 @@ public:
         }
     }
 
+    /// Its start said that there is nothing to do. As in OTP: its spec stays, but for a temporary child.
+    void on_start_ignored(child_entry& child)
+    {
+        auto const temporary = child.local->spec.restart == restart_rule::temporary;
+        core_.tell(event_kind::child_exited, *child.id, child.local->claim.generation, "ignored");
+        life_.end(child);
+        if (temporary)
+            life_.remove_records(child);
+        core_.mark(child);
+    }
+
     void on_exit(child_entry& child, supervision::exit_kind kind, std::string_view reason)
     {
         auto const rule = child.local->spec.restart;

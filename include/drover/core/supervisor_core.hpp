@@ -153,6 +153,15 @@ public:
         }
     }
 
+    /// The start said `ignore`: nothing runs.
+    void on_child_start_ignored(bytes_view id, generation_number generation, time_point now)
+    {
+        if (auto* const child = local(id, generation, local_state::starting)) {
+            working(now).on_start_ignored(*child);
+            advance(now);
+        }
+    }
+
     /// A running instance ended by itself.
     void on_child_exit(
         bytes_view id, generation_number generation, supervision::exit_kind kind, std::string_view reason, time_point now)
