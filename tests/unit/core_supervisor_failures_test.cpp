@@ -243,6 +243,26 @@ TEST_CASE("what counts against a child follows it from node to node, and a parke
     CHECK(all["n1"].causes["c"] == start_cause::retry);
 }
 
+TEST_CASE("a start that says ignore is a success, after which nothing runs, and its spec stays", "[core][failures]")
+{
+    cluster all{3};
+    all.pin("c", "n2");
+    all.ignoring = {"c", "once"};
+    auto const said = all.start("n1", "c");
+    CHECK(said.code == errc::success);
+    CHECK(said.ref.generation == 0);
+    CHECK(all.status("n1", "c") == child_status::ended);
+    auto temporary = cluster::spec_of("once");
+    temporary.restart = drover::restart_rule::temporary;
+    CHECK(all.done("n1", command_kind::start, temporary).code == errc::success);
+    CHECK_FALSE(all["n1"].core->spec_of("once"));
+    all.crash_and_notice("n2"); // what does not run is not taken over
+    CHECK(all.running("c").empty());
+    all.ignoring.clear();
+    CHECK(all.code_of("n1", command_kind::restart, "c") == errc::success);
+    CHECK(all.running("c").starts_with("n1/"));
+}
+
 // ---- groups ------------------------------------------------------------------------------------------------------------
 
 TEST_CASE("one_for_all restarts the group, from the last to the first, and starts it in order", "[core][failures][groups]")

@@ -317,6 +317,7 @@ public:
     bool starts_succeed = true; // otherwise with the reason "it threw"
     bool starts_are_answered = true;
     bool stops_are_answered = true;
+    std::set<std::string> ignoring;                  // the starts of these children say that there is nothing to do
     std::set<std::string> failing;                   // the starts of these children fail
     std::map<std::string, bytes> state_when_stopped; // by child id
     std::function<bool(test_node const& from, std::string const& to, any_message const&)> is_lost;
@@ -396,6 +397,8 @@ private:
         node.types[content.spec.id] = content.spec.type;
         if (!starts_are_answered)
             return;
+        if (ignoring.contains(content.spec.id))
+            return node.core->on_child_start_ignored(content.spec.id, content.generation, now);
         if (!starts_succeed || failing.contains(content.spec.id))
             return node.core->on_child_start_failed(content.spec.id, content.generation, "it threw", now);
         node.instances[content.spec.id] = content.generation;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <drover/core/acknowledgements.hpp>
+#include <drover/core/command_execution.hpp>
 #include <drover/core/core_state.hpp>
 #include <drover/core/reconciler.hpp>
 #include <drover/core/routing.hpp>
@@ -15,9 +16,7 @@
 
 namespace drover::core {
 
-inline constexpr std::uint8_t command_hops_max = 3;
 inline constexpr std::size_t answered_count_max = 4'096;
-inline constexpr std::uint64_t ordinal_of_users = 1'000'000'000; ///< the initial list comes before what users start
 
 /// Commands: routed to the node that should carry them out, carried out there, answered, and acknowledged once enough members
 /// hold what they wrote. Exactly one completion for each, by a deadline.
@@ -42,7 +41,7 @@ public:
         if (kind == command_kind::start || kind == command_kind::update)
             if (auto sentence = wrong_with(spec); !sentence.empty())
                 return refuse(number, spec.id, errc::invalid_spec, std::move(sentence));
-        auto const creation_known = creations_before(spec.id);
+        auto const creation_known = core_.creations_before(spec.id);
         auto& operation = accept(number, kind, std::move(spec), creation_known, now);
         route(operation, now);
     }
@@ -182,6 +181,66 @@ public:
             on_held(number);
     }
 
+    // ---- answers, for whoever carries commands out -------------------------------------------------------------------
+
+    [[nodiscard]] waiter waiter_for(command_message const& message) const
+    {
+        return {
+            message.requester, message.number, {message.requester_origin, message.number}, message.level, core_.store.version()};
+    }
+
+    void wait(child_entry& child, command_message const& message) { child.local->waiters.push_back(waiter_for(message)); }
+
+    // An answer that nothing was written for.
+    void answer(command_message const& message, reply_message reply)
+    {
+        reply.number = message.number;
+        if (message.requester == core_.self.name && message.requester_origin == core_.origin)
+            on_reply(core_.self, reply);
+        else
+            core_.send(message.requester, encode(reply));
+    }
+
+    [[nodiscard]] reply_message const* answer_of(request_id request) const
+    {
+        auto const found = std::find_if(
+            core_.answered.rbegin(), core_.answered.rend(), [&](auto const& known) { return known.first == request; });
+        return found == core_.answered.rend() ? nullptr : &found->second;
+    }
+
+    // Of what cannot be told from the records afterwards.
+    void remember(command_message const& message, reply_message const& reply)
+    {
+        core_.answered.emplace_back(request_id{message.requester_origin, message.number}, reply);
+        core_.answered.back().second.number = message.number;
+        if (core_.answered.size() > answered_count_max)
+            core_.answered.pop_front();
+    }
+
+    // A success is told at once to a requester elsewhere, which holds it too and can count; `held` follows.
+    void finish(waiter const& waiting, reply_message reply, time_point now)
+    {
+        reply.number = waiting.number;
+        auto const local = waiting.request.origin == core_.origin;
+        auto const holders = core_.holders_of(waiting.level);
+        if (reply.code == errc::success) {
+            reply.version = waiting.version;
+            reply.holders = holders;
+        }
+        if (reply.code == errc::success && holders > 1) {
+            hold what;
+            what.version = waiting.version;
+            what.what = hold::kind::command;
+            what.requester = local ? std::string{} : waiting.requester;
+            what.number = waiting.number;
+            hold_until(holders, std::move(what), now);
+        }
+        if (local)
+            on_reply(core_.self, reply);
+        else
+            core_.effects_after_sends.push_back(send_effect{waiting.requester, std::make_shared<bytes const>(encode(reply))});
+    }
+
 private:
     // ---- requester ---------------------------------------------------------------------------------------------------
 
@@ -293,7 +352,8 @@ private:
         if (operation.message.kind != command_kind::start || operation.attempts == 0)
             return false;
         auto const* const child = core_.children.find(operation.message.spec.id);
-        return (child == nullptr || !child->present) && creation_of(operation.message.spec.id) > operation.message.creation_known;
+        return (child == nullptr || !child->present)
+            && core_.creation_of(operation.message.spec.id) > operation.message.creation_known;
     }
 
     [[nodiscard]] bool two_suffice(command_operation const& operation) const
@@ -310,8 +370,6 @@ private:
 
     // ---- executor ----------------------------------------------------------------------------------------------------
 
-    using reconciler_type = reconciler<State, commands>;
-
     // Here, or where `target` says, which is who should. Pre: we run, or leave.
     void carry_out(command_message& message, node_index target, time_point now)
     {
@@ -327,262 +385,7 @@ private:
             return core_.send(core_.nodes[target].id.name, encode(message));
         }
         ++core_.counters.commands;
-        switch (message.kind) {
-        case command_kind::start: return start(message, now);
-        case command_kind::terminate: return terminate(message, now);
-        case command_kind::restart: return restart(message, now);
-        case command_kind::remove: return remove(message, now);
-        case command_kind::update: return update(message, now);
-        }
-    }
-
-    void start(command_message& message, time_point now)
-    {
-        auto& child = core_.children.get(message.spec.id);
-        if (child.present)
-            return start_present(message, child, now);
-        if (core_.children.size() > core_.options.children_count_max) {
-            forget_unused(child);
-            return answer(message, refusal(errc::max_children));
-        }
-        if (auto const last = creation_of(*child.id); last > message.creation_known) {
-            auto reply = refusal(errc::superseded);
-            reply.version = last;
-            forget_unused(child);
-            return answer(message, std::move(reply));
-        }
-        if (message.initial != 0 && core_.store.find(record_table::retired, message.spec.id)) {
-            forget_unused(child);
-            return answer(message, refusal(errc::not_found));
-        }
-        if (message.node_deaths >= limits::node_deaths_max && message.spec.isolated_type.empty()) {
-            forget_unused(child);
-            auto reply = refusal(errc::start_failed);
-            reply.reason = "quarantine: the nodes that were to start it died, one after another";
-            return answer(message, std::move(reply));
-        }
-        // Generations are not behind creations: once this one is deleted and forgotten, its generation stands for both.
-        auto const before =
-            std::max({core_.roster.generations_before(), last_generation(child), (creation_for(message) >> 16) - 1});
-        auto const claim = ownership::take(core_.self, before + message.targets_lost, {}, core_.quorate);
-        auto const initial = message.initial != 0;
-        auto const ordinal = initial ? message.initial : std::max(core_.last_ordinal, ordinal_of_users) + 1;
-        spec_record record{creation_for(message), {message.requester_origin, message.number}, false, initial, ordinal, before,
-            std::move(message.spec)};
-        core_.take_rules(child, record.spec);
-        auto encoded = encode(record);
-        // The claim first: whoever sees the spec then sees whose it is.
-        reconciler_type{core_, *this, now}.launch_first(
-            child, claim, record, initial ? start_kind::again : start_kind::first, message.node_deaths);
-        core_.write_first_spec(child, record, std::move(encoded));
-        wait(child, message);
-    }
-
-    void start_present(command_message const& message, child_entry& child, time_point now)
-    {
-        request_id const request{message.requester_origin, message.number};
-        if (child.request == request)
-            return repeat(message, child, now);
-        auto reply = refusal(child.wanted_running() ? errc::already_started : errc::already_present);
-        if (child.owned) {
-            reply.node = core_.nodes[child.owner].id.name;
-            reply.generation = child.generation;
-        }
-        answer(message, std::move(reply));
-    }
-
-    // The same command again: its answer was lost, or its first target died after it had written the spec.
-    void repeat(command_message const& message, child_entry& child, time_point now)
-    {
-        if (child.local && child.local->state == local_state::starting) {
-            auto const& waiting = child.local->waiters;
-            if (std::none_of(waiting.begin(), waiting.end(),
-                    [&](waiter const& known) { return known.number == message.number && known.requester == message.requester; }))
-                wait(child, message);
-            return;
-        }
-        if (!child.owned || !core_.nodes[child.owner].alive)
-            return; // it is being taken over: the requester asks again
-        if (child.owner != core_.own && message.hops < command_hops_max) {
-            auto passed_on = message;
-            ++passed_on.hops;
-            return core_.send(core_.nodes[child.owner].id.name, encode(passed_on));
-        }
-        reply_message reply;
-        reply.node = core_.nodes[child.owner].id.name;
-        reply.generation = child.generation;
-        if (child.status == owner_status::parked) {
-            reply.code = errc::start_failed;
-            if (auto record = core_.owner_of(*child.id))
-                reply.reason = std::move(record->reason);
-        }
-        finish(waiter_for(message), std::move(reply), now);
-    }
-
-    void terminate(command_message const& message, time_point now)
-    {
-        auto* const child = core_.children.find(message.spec.id);
-        if (child == nullptr || !child->present)
-            return answer(message, refusal(errc::not_found));
-        if (child->restart == restart_rule::temporary) {
-            reconciler_type{core_, *this, now}.remove_records(*child);
-        } else if (auto record = core_.spec_of(*child->id); record && !record->terminated) {
-            record->terminated = true;
-            core_.write_spec(*child, *record);
-        }
-        stop_and_answer(message, *child, stop_cause::terminate, now);
-    }
-
-    void stop_and_answer(command_message const& message, child_entry& child, stop_cause cause, time_point now)
-    {
-        reply_message reply;
-        reply.node = child.owned ? core_.nodes[child.owner].id.name : core_.self.name;
-        reply.generation = child.generation;
-        if (!child.local)
-            return finish(waiter_for(message), std::move(reply), now);
-        settle(child, errc::superseded, "terminated while it was starting", now);
-        wait(child, message);
-        reconciler_type{core_, *this, now}.stop(child, cause);
-    }
-
-    void restart(command_message const& message, time_point now)
-    {
-        auto* const child = core_.children.find(message.spec.id);
-        if (child == nullptr || !child->present)
-            return answer(message, refusal(errc::not_found));
-        if (child->request == request_id{message.requester_origin, message.number})
-            return repeat(message, *child, now);
-        auto const parked = child->local && child->local->state == local_state::parked;
-        if (child->local && !parked)
-            return answer(message, refusal(child->local->state == local_state::running ? errc::running : errc::restarting));
-        if (!parked && child->wanted_running() && child->owned && core_.nodes[child->owner].alive)
-            return answer(message, refusal(errc::running));
-        auto record = core_.spec_of(*child->id);
-        if (!record)
-            return answer(message, refusal(errc::not_found));
-        auto claim = ownership::take(core_.self, last_generation(*child), child->right(), core_.quorate);
-        if (parked) {
-            child->local->window.clear();
-            child->local->failures_in_row = child->local->node_deaths = child->local->parked_count = 0;
-        }
-        record->terminated = false;
-        record->request = {message.requester_origin, message.number};
-        auto launched = *record;
-        reconciler_type{core_, *this, now}.launch(
-            *child, std::move(claim), launched, parked ? start_kind::again : start_kind::revived, start_cause::request);
-        core_.write_spec(*child, *record);
-        wait(*child, message);
-    }
-
-    void remove(command_message const& message, time_point now)
-    {
-        auto* const child = core_.children.find(message.spec.id);
-        if (child == nullptr || !child->present)
-            return answer(message, refusal(errc::not_found));
-        if (child->wanted_running() || child->local)
-            return answer(message, refusal(errc::running));
-        reply_message reply;
-        reply.generation = child->generation;
-        reconciler_type{core_, *this, now}.remove_records(*child);
-        remember(message, reply);
-        finish(waiter_for(message), std::move(reply), now);
-    }
-
-    void update(command_message const& message, time_point now)
-    {
-        auto* const child = core_.children.find(message.spec.id);
-        if (child == nullptr || !child->present)
-            return answer(message, refusal(errc::not_found));
-        request_id const request{message.requester_origin, message.number};
-        auto record = core_.spec_of(*child->id);
-        if (!record)
-            return answer(message, refusal(errc::not_found));
-        if (record->request == request)
-            return repeat(message, *child, now);
-        if (!core_.roster.knows_type(core_.roster.intern_type(message.spec.type)))
-            return answer(message, refusal(errc::unknown_type));
-        record->request = request;
-        record->spec = message.spec;
-        core_.write_spec(*child, *record);
-        if (child->local && child->local->state != local_state::stopping && child->wanted_running()) {
-            wait(*child, message);
-            replace(*child, now);
-            return;
-        }
-        reply_message reply;
-        reply.node = core_.self.name;
-        reply.generation = child->generation;
-        finish(waiter_for(message), std::move(reply), now);
-    }
-
-    // The waiters wait for the next instance, not for the end of this one.
-    void replace(child_entry& child, time_point now) { reconciler_type{core_, *this, now}.stop(child, stop_cause::replace); }
-
-    // ---- answers -----------------------------------------------------------------------------------------------------
-
-    [[nodiscard]] static reply_message refusal(errc code)
-    {
-        reply_message reply;
-        reply.code = code;
-        return reply;
-    }
-
-    [[nodiscard]] waiter waiter_for(command_message const& message) const
-    {
-        return {
-            message.requester, message.number, {message.requester_origin, message.number}, message.level, core_.store.version()};
-    }
-
-    void wait(child_entry& child, command_message const& message) { child.local->waiters.push_back(waiter_for(message)); }
-
-    // An answer that nothing was written for.
-    void answer(command_message const& message, reply_message reply)
-    {
-        reply.number = message.number;
-        if (message.requester == core_.self.name && message.requester_origin == core_.origin)
-            on_reply(core_.self, reply);
-        else
-            core_.send(message.requester, encode(reply));
-    }
-
-    [[nodiscard]] reply_message const* answer_of(request_id request) const
-    {
-        auto const found = std::find_if(
-            core_.answered.rbegin(), core_.answered.rend(), [&](auto const& known) { return known.first == request; });
-        return found == core_.answered.rend() ? nullptr : &found->second;
-    }
-
-    // Of what cannot be told from the records afterwards.
-    void remember(command_message const& message, reply_message const& reply)
-    {
-        core_.answered.emplace_back(request_id{message.requester_origin, message.number}, reply);
-        core_.answered.back().second.number = message.number;
-        if (core_.answered.size() > answered_count_max)
-            core_.answered.pop_front();
-    }
-
-    // A success is told at once to a requester elsewhere, which holds it too and can count; `held` follows.
-    void finish(waiter const& waiting, reply_message reply, time_point now)
-    {
-        reply.number = waiting.number;
-        auto const local = waiting.request.origin == core_.origin;
-        auto const holders = core_.holders_of(waiting.level);
-        if (reply.code == errc::success) {
-            reply.version = waiting.version;
-            reply.holders = holders;
-        }
-        if (reply.code == errc::success && holders > 1) {
-            hold what;
-            what.version = waiting.version;
-            what.what = hold::kind::command;
-            what.requester = local ? std::string{} : waiting.requester;
-            what.number = waiting.number;
-            hold_until(holders, std::move(what), now);
-        }
-        if (local)
-            on_reply(core_.self, reply);
-        else
-            core_.effects_after_sends.push_back(send_effect{waiting.requester, std::make_shared<bytes const>(encode(reply))});
+        command_execution<State, commands>{core_, *this, now}.carry_out(message);
     }
 
     void held_enough(hold const& done)
@@ -597,7 +400,7 @@ private:
         if (done.what == hold::kind::checkpoint)
             core_.effects.push_back(checkpoint_done_effect{done.number, outcome_of(done)});
         else if (auto* const child = core_.children.find(done.id))
-            reconciler_type{core_, *this, time_point::min()}.on_start_due(*child, done.generation);
+            reconciler<State, commands>{core_, *this, time_point::min()}.on_start_due(*child, done.generation);
     }
 
     // What a minority saved is given up when others went on meanwhile: it is not acknowledged before that is settled.
@@ -609,45 +412,6 @@ private:
             return errc::superseded;
         auto const counts = child->quorate || core_.options.acknowledge == acknowledge::local;
         return counts ? errc::success : errc::not_acknowledged;
-    }
-
-    // ---- numbers -----------------------------------------------------------------------------------------------------
-
-    // Larger than every creation that the requester knew of. A function of the command alone: were it ever carried out twice,
-    // on nodes that do not hear of each other, it is one creation, and one delete ends it.
-    [[nodiscard]] static std::uint64_t creation_for(command_message const& message)
-    {
-        if (message.initial != 0)
-            return std::uint64_t{1} << 16; // the same, whoever asks
-        return ((message.creation_known >> 16) + 1) << 16 | (mix64(message.requester_origin ^ mix64(message.number)) & 0xffff);
-    }
-
-    // What a new creation of this id must be larger than. The largest generation ever deleted stands for the creations that
-    // are forgotten.
-    [[nodiscard]] std::uint64_t creations_before(bytes_view id) const
-    {
-        return std::max(creation_of(id), core_.roster.generations_before() << 16);
-    }
-
-    // The last creation of this id that is remembered here.
-    [[nodiscard]] std::uint64_t creation_of(bytes_view id) const
-    {
-        auto const last = core_.store.rank_of(record_table::spec, id);
-        return last ? last->major : 0;
-    }
-
-    void forget_unused(child_entry& child)
-    {
-        if (child.present || child.owned || child.local || child.dirty)
-            return;
-        core_.end_want(child);
-        core_.children.erase(child);
-    }
-
-    [[nodiscard]] generation_number last_generation(child_entry const& child) const
-    {
-        auto const last = core_.store.rank_of(record_table::owner, *child.id);
-        return last ? last->major : 0;
     }
 
     State& core_;

@@ -531,6 +531,28 @@ struct core_state {
         return found ? decode_owner_record(found->value) : std::nullopt;
     }
 
+    // ---- numbers -----------------------------------------------------------------------------------------------------
+
+    /// What a new creation of this id must be larger than. The largest generation ever deleted stands for the creations that
+    /// are forgotten.
+    [[nodiscard]] std::uint64_t creations_before(bytes_view id) const
+    {
+        return std::max(creation_of(id), roster.generations_before() << 16);
+    }
+
+    /// The last creation of this id that is remembered here.
+    [[nodiscard]] std::uint64_t creation_of(bytes_view id) const
+    {
+        auto const last = store.rank_of(record_table::spec, id);
+        return last ? last->major : 0;
+    }
+
+    [[nodiscard]] generation_number recorded_generation(child_entry const& child) const
+    {
+        auto const last = store.rank_of(record_table::owner, *child.id);
+        return last ? last->major : 0;
+    }
+
     void write_roster(participation part)
     {
         auto const* const present = roster.find(self.name);

@@ -87,6 +87,13 @@ struct reply_message {
     std::string reason;
 };
 
+[[nodiscard]] inline reply_message refusal(errc code)
+{
+    reply_message reply;
+    reply.code = code;
+    return reply;
+}
+
 struct held_message {
     std::uint64_t number = 0;
 };

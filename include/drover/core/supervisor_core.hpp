@@ -10,6 +10,7 @@
 #include <drover/core/initial_children.hpp>
 #include <drover/core/reconciler.hpp>
 #include <drover/core/regroup.hpp>
+#include <drover/core/view_changes.hpp>
 #include <drover/policy/view.hpp>
 
 #include <algorithm>
@@ -78,7 +79,7 @@ public:
     {
         if (state_.phase == phase::created || state_.phase == phase::stopped)
             return;
-        auto const lost = take_view(members, now);
+        auto const lost = view_changes<state_type>{state_, now}.take(members);
         state_.roster.changed();
         group().answer_held_back();
         regroup_now(now);
@@ -320,62 +321,6 @@ private:
     }
 
     // ---- view and regroup --------------------------------------------------------------------------------------------
-
-    std::vector<node_index> take_view(view const& members, time_point now)
-    {
-        std::vector<node_index> lost;
-        for (auto const& member : members.members)
-            if (member.state == member_state::alive)
-                state_.nodes.intern(member.id);
-        for (node_index index = 0; index < state_.nodes.size(); ++index) {
-            if (index == state_.own)
-                continue;
-            auto const alive = members.alive(state_.nodes[index].id);
-            if (alive == state_.nodes[index].alive)
-                continue;
-            if (alive)
-                on_node_up(index, now);
-            else
-                on_node_lost(index, members, lost, now);
-        }
-        return lost;
-    }
-
-    void on_node_up(node_index index, time_point now)
-    {
-        auto& node = state_.nodes[index];
-        node.alive = true;
-        node.recovered = false;
-        node.here = presence::unknown;
-        state_.store.on_peer_up(node.id, now);
-        state_.tell(event_kind::member_joined, node.id.name);
-    }
-
-    void on_node_lost(node_index index, view const& members, std::vector<node_index>& lost, time_point now)
-    {
-        auto& node = state_.nodes[index];
-        node.alive = false;
-        node.recovered = false;
-        node.died = now;
-        lost.push_back(index);
-        state_.store.on_peer_down(node.id, now);
-        auto const* const seen = members.find(node.id.name);
-        auto const left = seen != nullptr && seen->id == node.id && seen->state == member_state::left;
-        node.suspicious = !left && had_just_started_some(node, now);
-        state_.tell(left ? event_kind::member_left : event_kind::member_died, node.id.name);
-    }
-
-    // Few enough to be told from what a node that had just been given many took with it.
-    [[nodiscard]] bool had_just_started_some(node_entry const& node, time_point now) const
-    {
-        std::size_t owned = 0;
-        std::size_t young = 0;
-        for (auto const* child = node.owned; child != nullptr; child = child->next_owned) {
-            ++owned;
-            young += now - child->since <= state_.options.suspicion_time ? 1U : 0U;
-        }
-        return young <= limits::suspects_count_max || 2 * young <= owned;
-    }
 
     // Whoever talks to this scope takes part in it.
     void note_presence(node_entry& node, bool present)
