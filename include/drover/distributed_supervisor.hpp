@@ -217,7 +217,7 @@ public:
 
     /// Starts a child, on the node that placement names. Completes when it runs and its spec is held by enough members.
     /// Errors: `already_started`, `already_present` (it is terminated), `start_failed` (nothing is left behind),
-    /// `invalid_spec`, `unknown_type`, `no_eligible_node`, `max_children`.
+    /// `invalid_spec`, `unknown_type`, `no_eligible_node`, `max_children`, `quarantined` (it is listed, and does not run).
     template <class Token>
     auto async_start_child(child_spec spec, Token&& token)
     {

@@ -109,8 +109,10 @@ private:
         reply.node = core_.nodes[child.owner].id.name;
         reply.generation = child.generation;
         if (child.status == owner_status::parked) {
-            reply.code = errc::start_failed;
-            if (auto record = core_.owner_of(*child.id))
+            auto record = core_.owner_of(*child.id);
+            auto const suspected = record && record->node_deaths >= limits::node_deaths_max;
+            reply.code = suspected ? errc::quarantined : errc::start_failed;
+            if (record)
                 reply.reason = std::move(record->reason);
         }
         commands_.finish(commands_.waiter_for(message), std::move(reply), now_);

@@ -84,7 +84,7 @@ public:
         core_.write_owner(child,
             {local.claim, owner_status::parked, local.reason, local.window.ages(now_), local.failures_in_row, local.node_deaths});
         core_.timers.set(saturating_add(now_, wait), child_timer{*child.id, child_timer::kind::unpark, local.claim.generation});
-        life_.settle(child, errc::start_failed, local.reason);
+        life_.settle(child, core_.in_quarantine(child) ? errc::quarantined : errc::start_failed, local.reason);
         core_.mark(child);
     }
 
