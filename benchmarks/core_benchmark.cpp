@@ -153,6 +153,7 @@ public:
     {
         drover::child_spec spec{.id = key_of(index), .type = "counter", .arguments = bytes(32, 'a')};
         spec.intensity = drover::restart_intensity{10, std::chrono::seconds{1}};
+        spec.backoff = drover::immediate_restarts;
         return spec;
     }
 
@@ -210,7 +211,7 @@ private:
     }
     void carry_out(std::size_t node, start_effect const& content)
     {
-        cores_[node]->on_child_started(content.spec.id, content.generation, now);
+        cores_[node]->on_child_started(content.id, content.generation, now);
     }
     void carry_out(std::size_t node, stop_effect const& content)
     {

@@ -348,16 +348,16 @@ private:
         auto const link = std::make_shared<child_link>();
         auto const& id = link->id;
         link->host = this;
-        link->id = std::move(effect.spec.id);
+        link->id = std::move(effect.id);
         link->node = node_->name();
-        link->arguments = std::move(effect.spec.arguments);
+        link->arguments = std::move(effect.arguments);
         link->generation = generation;
         link->cause = effect.cause;
         if (effect.state) {
             link->state = std::move(effect.state->data);
             link->state_version = effect.state->schema_version;
         }
-        if (auto const reason = start(instances_.add(link), effect.spec.type)) {
+        if (auto const reason = start(instances_.add(link), effect.type)) {
             instances_.destroy(id);
             return step([&](time_point now) { core_.on_child_start_failed(id, generation, *reason, now); });
         }

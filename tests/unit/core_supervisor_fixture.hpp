@@ -82,7 +82,7 @@ inline std::string print(effect const& what)
         std::string operator()(send_effect const& each) const { return "send " + each.to + (each.for_store ? " store" : ""); }
         std::string operator()(start_effect const& each) const
         {
-            return "start " + child(each.spec.id, each.generation) + (each.state ? " from " + each.state->data : "");
+            return "start " + child(each.id, each.generation) + (each.state ? " from " + each.state->data : "");
         }
         std::string operator()(stop_effect const& each) const
         {
@@ -392,17 +392,17 @@ private:
 
     void carry_out(test_node& node, start_effect const& content)
     {
-        REQUIRE_FALSE(node.instances.contains(content.spec.id));
-        node.causes[content.spec.id] = content.cause;
-        node.types[content.spec.id] = content.spec.type;
+        REQUIRE_FALSE(node.instances.contains(content.id));
+        node.causes[content.id] = content.cause;
+        node.types[content.id] = content.type;
         if (!starts_are_answered)
             return;
-        if (ignoring.contains(content.spec.id))
-            return node.core->on_child_start_ignored(content.spec.id, content.generation, now);
-        if (!starts_succeed || failing.contains(content.spec.id))
-            return node.core->on_child_start_failed(content.spec.id, content.generation, "it threw", now);
-        node.instances[content.spec.id] = content.generation;
-        node.core->on_child_started(content.spec.id, content.generation, now);
+        if (ignoring.contains(content.id))
+            return node.core->on_child_start_ignored(content.id, content.generation, now);
+        if (!starts_succeed || failing.contains(content.id))
+            return node.core->on_child_start_failed(content.id, content.generation, "it threw", now);
+        node.instances[content.id] = content.generation;
+        node.core->on_child_started(content.id, content.generation, now);
     }
 
     void carry_out(test_node& node, stop_effect const& content)

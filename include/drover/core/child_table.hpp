@@ -69,19 +69,36 @@ struct waiter {
 
 /// What is kept of the spec that an instance was started with; the store has the rest.
 struct launched_spec {
-    restart_rule restart{};
+    /// What few specs have.
+    struct own_rules {
+        std::optional<restart_intensity> intensity;
+        std::optional<restart_backoff> backoff;
+    };
+
     duration shutdown{};
+    std::uint64_t digest = 0; ///< of all of it
+    std::unique_ptr<own_rules const> own;
+    restart_rule restart{};
     exhaustion on_exhausted{};
     bool significant = false;
-    std::optional<restart_intensity> intensity;
-    std::optional<restart_backoff> backoff;
-    std::uint64_t digest = 0; ///< of all of it
 
     launched_spec() = default;
     explicit launched_spec(child_spec const& spec)
-        : restart{spec.restart}, shutdown{spec.shutdown}, on_exhausted{spec.on_exhausted},
-          significant{spec.significant}, intensity{spec.intensity}, backoff{spec.backoff}, digest{digest_of(spec)}
+        : shutdown{spec.shutdown}, digest{digest_of(spec)}, own{spec.intensity || spec.backoff
+                                                                    ? new own_rules{spec.intensity, spec.backoff}
+                                                                    : nullptr},
+          restart{spec.restart}, on_exhausted{spec.on_exhausted}, significant{spec.significant}
     {
+    }
+
+    [[nodiscard]] restart_intensity const& intensity_or(restart_intensity const& general) const
+    {
+        return own && own->intensity ? *own->intensity : general;
+    }
+
+    [[nodiscard]] restart_backoff const& backoff_or(restart_backoff const& general) const
+    {
+        return own && own->backoff ? *own->backoff : general;
     }
 
     [[nodiscard]] static std::uint64_t digest_of(child_spec const& spec)
@@ -110,23 +127,23 @@ struct local_child {
     local_state state = local_state::waiting;
     stop_cause cause{};
     start_kind kind = start_kind::again;
-    bool on_trial = false;  ///< started again after it was parked, and not stable yet: the next failure parks it
-    bool isolated = false;  ///< runs as its isolated type
-    bool asserted = false;  ///< has won a conflict by asserting itself
-    ownership::claim claim; ///< of this instance
-    launched_spec spec;     ///< that this instance was started with
-    supervision::restart_window window;
+    start_cause why{};                 ///< of this instance, or of the next one while it waits
+    bool on_trial = false;             ///< started again after it was parked, and not stable yet: the next failure parks it
+    bool isolated = false;             ///< runs as its isolated type
+    bool asserted = false;             ///< has won a conflict by asserting itself
     std::uint32_t parked_count = 0;    ///< in a row
     std::uint32_t failures_in_row = 0; ///< without a stable run between them
     std::uint32_t node_deaths = 0;     ///< in a row, of nodes where it was starting or had just started
-    std::uint64_t ordinal = 0;         ///< in the order of starts
     std::int32_t priority = 0;
     std::uint32_t group = no_group;
     std::uint32_t run = 0; ///< of the sibling restart that it is part of
-    start_cause why{};     ///< of this instance, or of the next one while it waits
+    node_index wanted_by = no_node;
+    std::uint64_t ordinal = 0; ///< in the order of starts
     time_point running_since{};
     std::uint64_t forked_from = 0; ///< stamp of the acknowledged checkpoint that its branch started from
-    node_index wanted_by = no_node;
+    ownership::claim claim;        ///< of this instance
+    launched_spec spec;            ///< that this instance was started with
+    supervision::restart_window window;
     std::string reason; ///< of the last failure
     std::vector<waiter> waiters;
 };
@@ -153,16 +170,26 @@ struct child_entry {
     owner_status status{};
     std::uint32_t type = 0; ///< index of the type's name
     node_index owner = no_node;
+    std::uint32_t since_ms = 0; ///< when the claim became known here; comes round every seven weeks
     std::uint64_t creation = 0;
     request_id request;
     generation_number generation = 0;
     generation_number term = 0;
-    time_point since = never; ///< when the claim became known here
 
     child_entry* next_owned = nullptr; ///< of the same owner
     child_entry* previous_owned = nullptr;
 
     std::unique_ptr<local_child> local;
+
+    /// The claim became known here no longer ago than that.
+    [[nodiscard]] bool is_young(time_point now, duration age_max) const
+    {
+        return duration{std::chrono::milliseconds{ms_of(now) - since_ms}} <= age_max;
+    }
+    [[nodiscard]] static std::uint32_t ms_of(time_point at)
+    {
+        return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count());
+    }
 
     [[nodiscard]] bool has_instance() const { return local != nullptr && local->state < local_state::waiting; }
     [[nodiscard]] ownership::standing right() const { return {term, quorate}; }

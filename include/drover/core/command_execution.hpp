@@ -11,7 +11,6 @@
 namespace drover::core {
 
 inline constexpr std::uint8_t command_hops_max = 3;
-inline constexpr std::uint64_t ordinal_of_users = 1'000'000'000; ///< the initial list comes before what users start
 
 /// What each command does, on the node that carries it out. Each may come twice: it is known by its request id.
 template <class State, class Commands>
@@ -64,7 +63,9 @@ private:
             std::max({core_.roster.generations_before(), core_.recorded_generation(child), (creation_for(message) >> 16) - 1});
         auto const claim = ownership::take(core_.self, before + message.targets_lost, {}, core_.quorate);
         auto const initial = message.initial != 0;
-        auto const ordinal = initial ? message.initial : std::max(core_.last_ordinal, ordinal_of_users) + 1;
+        // The initial list comes before what users start.
+        auto const ordinal =
+            initial ? message.initial : std::max<std::uint64_t>(core_.last_ordinal, core_.options.children.size()) + 1;
         spec_record record{creation_for(message), {message.requester_origin, message.number}, false, initial, ordinal, before,
             std::move(message.spec)};
         core_.take_rules(child, record.spec);

@@ -500,7 +500,7 @@ struct core_state {
     void take_owner(child_entry& child, owner_record const& record)
     {
         if (!child.owned || child.generation != record.claim.generation)
-            child.since = input_time;
+            child.since_ms = child_entry::ms_of(input_time);
         child.owned = true;
         nodes.set_owner(child, nodes.intern(record.claim.node));
         child.generation = record.claim.generation;

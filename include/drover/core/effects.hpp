@@ -49,7 +49,9 @@ struct send_effect {
 
 /// Make the child's instance and start it; answer with `on_child_started` or `on_child_start_failed`.
 struct start_effect {
-    child_spec spec;
+    child_id id;
+    std::string type;
+    bytes arguments;
     generation_number generation = 0;
     std::optional<saved_state> state;
     start_cause cause{};

@@ -249,7 +249,8 @@ private:
         else if (auto const found = core_.store.find(record_table::checkpoint, *child.id))
             if (auto record = decode_checkpoint_record(found->value))
                 state = saved_state{record->schema_version, std::move(record->data)};
-        core_.effects_after_sends.push_back(start_effect{std::move(spec), local.claim.generation, std::move(state), local.why});
+        core_.effects_after_sends.push_back(start_effect{std::move(spec.id), std::move(spec.type), std::move(spec.arguments),
+            local.claim.generation, std::move(state), local.why});
     }
 
     [[nodiscard]] std::optional<checkpoint_record> provisional_of(child_entry const& child) const

@@ -375,7 +375,7 @@ private:
     {
         if (record.status == owner_status::parked || record.node_deaths >= limits::node_deaths_max)
             return record.node_deaths; // in quarantine, or isolated
-        if (owner.died - child.since > core_.options.suspicion_time)
+        if (!child.is_young(owner.died, core_.options.suspicion_time))
             return 0;
         return record.node_deaths + (owner.suspicious ? 1 : 0);
     }

@@ -118,12 +118,12 @@ public:
 private:
     [[nodiscard]] restart_backoff const& backoff_of(local_child const& local) const
     {
-        return local.spec.backoff ? *local.spec.backoff : core_.options.backoff;
+        return local.spec.backoff_or(core_.options.backoff);
     }
 
     [[nodiscard]] restart_intensity const& intensity_of(local_child const& local) const
     {
-        return local.spec.intensity ? *local.spec.intensity : core_.options.intensity;
+        return local.spec.intensity_or(core_.options.intensity);
     }
 
     [[nodiscard]] bool within_budget(local_child& local)

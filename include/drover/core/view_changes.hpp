@@ -68,7 +68,7 @@ private:
         std::size_t young = 0;
         for (auto const* child = node.owned; child != nullptr; child = child->next_owned) {
             ++owned;
-            young += now_ - child->since <= core_.options.suspicion_time ? 1U : 0U;
+            young += child->is_young(now_, core_.options.suspicion_time) ? 1U : 0U;
         }
         return young <= limits::suspects_count_max || 2 * young <= owned;
     }
