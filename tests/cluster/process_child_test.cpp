@@ -174,8 +174,7 @@ TEST_CASE("a cast is a line on standard input, within a bound; a call is not ans
     REQUIRE_FALSE(node.start(spec_of("a")));
     node->cast("a", "hello");
     CHECK(node.says("hello"));
-    auto const refused =
-        node->async_call("a", "x", boost::asio::use_future([](drover::error_code code, auto const&) { return code; }));
+    auto refused = node->async_call("a", "x", boost::asio::use_future([](drover::error_code code, auto const&) { return code; }));
     CHECK(refused.get() == errc::no_such_message);
 
     REQUIRE_FALSE(node.start({.id = "deaf", .type = "deaf"}));

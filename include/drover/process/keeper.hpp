@@ -97,17 +97,17 @@ private:
         if (signals_ < 0 || ::pipe2(failure, O_CLOEXEC) != 0)
             give_up(errno);
         auto const self = ::getpid();
-        group_ = fork_plainly();
+        group_ = run_on_borrowed_memory([&] { become_process(*setup_.plan, setup_.ends, failure[1], self); });
         if (group_ < 0)
             give_up(errno);
-        if (group_ == 0)
-            become_process(*setup_.plan, setup_.ends, failure[1], self);
         ::setpgid(group_, group_); // so that it holds from both sides, whoever comes first
         ::close(failure[1]);
         ::close(setup_.ends.input);
         ::close(setup_.ends.output);
         ::close(setup_.ends.error);
         executed_ = failure[0];
+        if (::chdir("/") != 0) // or a file system would stay in use
+            return;
     }
 
     [[noreturn]] void give_up(int error)

@@ -19,7 +19,7 @@
 namespace drover::detail {
 
 /// The node's end of a keeper: all of it that differs between operating systems, seen from above. Nothing here blocks but
-/// the launch (two forks) and `wait`. When it is closed without an order, the keeper takes the node for gone.
+/// the launch (a fork) and `wait`. When it is closed without an order, the keeper takes the node for gone.
 class keeper_handle {
 public:
     keeper_handle() = default;
@@ -35,14 +35,13 @@ public:
         sigset_t before;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before); // no handler of the node runs in what is forked
-        auto const between = ::fork();
-        auto const error = errno;
-        if (between == 0) {
+        auto const between = run_on_borrowed_memory([&] {
             auto const made = fork_plainly();
             if (made == 0)
                 keeper{setup}.run();
             ::_exit(made < 0 ? errno : 0);
-        }
+        });
+        auto const error = errno;
         pthread_sigmask(SIG_SETMASK, &before, nullptr);
         errno = error;
         if (between < 0)
