@@ -98,7 +98,7 @@ void close_all_but(int (&kept)[Count])
     ::dup2(ends.error, STDERR_FILENO);
     sigset_t none;
     sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
     if (plan.directory() != nullptr && ::chdir(plan.directory()) != 0)
         fail(launch_step::enter_directory);
     bool denied = false;
