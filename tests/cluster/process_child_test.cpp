@@ -11,7 +11,9 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <future>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <sys/wait.h>
 #include <vector>
@@ -332,6 +334,42 @@ TEST_CASE("a hundred starts and stops leave no descriptor and no zombie behind")
         once();
     CHECK(descriptors_open() == before);
     CHECK(has_no_zombie());
+}
+
+TEST_CASE("nodes of several threads start processes at once, and none holds on to what is another's")
+{
+    std::vector<std::unique_ptr<station>> nodes;
+    for (int i = 0; i < 3; ++i)
+        nodes.push_back(std::make_unique<station>(only(shell("ls /proc/self/fd | tr '\\n' ' '; echo; exec cat"))));
+    constexpr int count = 15;
+    std::vector<std::future<drover::error_code>> starts;
+    for (int i = 0; i < count; ++i)
+        for (auto& node : nodes)
+            starts.push_back((*node)->async_start_child(
+                spec_of(std::to_string(i)), boost::asio::use_future([](drover::error_code code, auto const&) { return code; })));
+    for (auto& each : starts)
+        CHECK_FALSE(each.get());
+    for (auto& node : nodes) {
+        REQUIRE(within(30s, [&] { return node->lines().size() == count; }));
+        for (auto const& line : node->lines())
+            CHECK(line == "0 1 2 3 ");
+    }
+}
+
+TEST_CASE("an execution context may be destroyed while processes run")
+{
+    folder files;
+    auto what = shell("echo $$ > number; yes");
+    what.working_directory = files.path();
+    {
+        boost::asio::io_context io;
+        supervisor node{io, drover::node_options{.name = "n1"}, drover::supervisor_options{}};
+        node.add_child_type("process", [&](child_context const&) { return what; });
+        node.async_start(
+            [&](drover::error_code) { node.async_start_child(spec_of("a"), [](drover::error_code, auto const&) {}); });
+        REQUIRE(within(30s, [&] { return io.poll(), files.number("number") != 0; }));
+    }
+    CHECK(ends(files.number("number")));
 }
 
 TEST_CASE("children that are stuck stop side by side, and keep nobody else")

@@ -100,7 +100,6 @@ private:
         group_ = run_on_borrowed_memory([&] { become_process(*setup_.plan, setup_.ends, failure[1], self); });
         if (group_ < 0)
             give_up(errno);
-        ::setpgid(group_, group_); // so that it holds from both sides, whoever comes first
         ::close(failure[1]);
         ::close(setup_.ends.input);
         ::close(setup_.ends.output);
