@@ -323,7 +323,7 @@ TEST_CASE("a process that crashes is started again, under a larger generation")
 
 TEST_CASE("a hundred starts and stops leave no descriptor and no zombie behind")
 {
-    station node{only({.command = "cat"})};
+    station node{only(process_child{.command = "cat"})};
     auto const once = [&] {
         REQUIRE_FALSE(node.start(spec_of("a")));
         REQUIRE(node.stop("a"));
