@@ -2,6 +2,7 @@
 #pragma once
 
 #include <drover/child/object.hpp>
+#include <drover/process/beats.hpp>
 #include <drover/process/descriptor.hpp>
 #include <drover/process/end_reason.hpp>
 #include <drover/process/keeper_handle.hpp>
@@ -53,7 +54,12 @@ public:
         watch_control();
         watch(output_);
         watch(error_);
+        auto& book = beat_book::instance();
+        supervisor_ = context_.link()->host;
+        beats_ = {&keeper_, what_.keeper_deadline.count() / beats_a_deadline, 0};
         beat();
+        book.add(supervisor_, beats_);
+        book.beat_due(supervisor_);
     }
 
     /// A cast is a line on its standard input. A call is answered with `errc::no_such_message`.
@@ -83,6 +89,7 @@ public:
     {
         if (std::exchange(abandoned_, true))
             return;
+        beat_book::instance().remove(supervisor_, beats_);
         (void)control_.release();
         keeper_.kill();
         boost::system::error_code ignored;
@@ -178,12 +185,11 @@ private:
 
     void beat()
     {
+        beats_.beat(keeper_clock_ns());
         context_.after(what_.keeper_deadline / beats_a_deadline, [weak = weak_from_this()] {
             auto const self = weak.lock();
-            if (self == nullptr || self->abandoned_)
-                return;
-            self->keeper_.order(keeper_order::beat);
-            self->beat();
+            if (self != nullptr && !self->abandoned_)
+                self->beat();
         });
     }
 
@@ -297,6 +303,8 @@ private:
     child_context context_;
     process_child what_;
     keeper_handle keeper_;
+    beat_source beats_;
+    child_host const* supervisor_ = nullptr;
     stream control_; // waits on the descriptor of `keeper_`, which owns it
     stream input_;
     line_source output_;
