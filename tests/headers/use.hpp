@@ -25,6 +25,8 @@ struct counter {
 
 inline boost::asio::awaitable<void> idle(drover::child_context) { co_return; }
 
+inline drover::process_child nothing_to_do(drover::child_context) { return {.command = "true"}; }
+
 /// One node of each kind of network; a child on it answers. True if all did.
 template <class Supervisor, class World, class Run>
 bool works(World& world, std::string const& address, Run run_until)
@@ -32,6 +34,7 @@ bool works(World& world, std::string const& address, Run run_until)
     Supervisor supervisor{world, drover::node_options{.name = "n1", .listen = address}, drover::supervisor_options{}};
     supervisor.template add_child_type<counter>("counter");
     supervisor.add_child_type("idle", idle);
+    supervisor.add_child_type("process", nothing_to_do);
     std::string answer;
     drover::error_code refused;
     supervisor.async_start([&](drover::error_code) {

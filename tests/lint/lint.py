@@ -34,10 +34,11 @@ LAYERS = {
     "handlers": ["std", "base", "child", "completion", "executors"],
     "simulation": ["std", *PURE, "error_code", "node_options", "child", "handlers", "shells", "asio"],
     "coroutine": ["std", *PURE, "error_code", "child", "handlers", "asio"],
+    "process": ["std", "base", "error_code", "child", "asio", "posix"],
     "net": ["std", *PURE, "error_code", "node_options", "child", "handlers", "shells", "asio", "beast"],
     "conformance": ["std", *PURE, "error_code", "node_options", "child", "handlers", "shells", "simulation"],
     "umbrellas": ["std", *PURE, "error_code", "node_options", "child", "handlers", "shells", "simulation", "coroutine", "net",
-                  "conformance"],
+                  "process", "conformance"],
 }
 
 TOP_LEVEL = {
@@ -52,6 +53,7 @@ TOP_LEVEL = {
     "simulation.hpp": "umbrellas",
     "net.hpp": "umbrellas",
     "coroutine.hpp": "umbrellas",
+    "process.hpp": "umbrellas",
     "conformance.hpp": "umbrellas",
 }
 
@@ -63,6 +65,7 @@ EXTERNAL = {
                   r"|system/\w+\.hpp)",
     "executors": r"boost/asio/(associated_executor|dispatch)\.hpp",
     "asio": r"boost/(asio\.hpp|asio/.+|system/.+)",
+    "posix": r"(sys/)?\w+\.h",
     "beast": r"boost/(beast\.hpp|beast/.+)",
 }
 
@@ -290,6 +293,9 @@ PLANTED = [
         ("simulation", "#include <drover/net/tcp.hpp>", "simulation must not include"),
         ("simulation", "#include <boost/beast.hpp>", "simulation must not include <boost/beast.hpp>"),
         ("coroutine", "#include <drover/simulation/world.hpp>", "coroutine must not include"),
+        ("process", "#include <drover/net/runtime.hpp>", "process must not include"),
+        ("process", "#include <boost/process.hpp>", "process must not include <boost/process.hpp>"),
+        ("net", "#include <unistd.h>", "net must not include <unistd.h>"),
         ("net", "#include <drover/simulation/world.hpp>", "net must not include"),
         ("net", "#include <boost/json.hpp>", "net must not include <boost/json.hpp>"),
         ("net", '#include "tcp.hpp"', "not in quotes"),

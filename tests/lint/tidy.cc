@@ -7,6 +7,7 @@
 #include <drover/conformance.hpp>
 #include <drover/coroutine.hpp>
 #include <drover/net.hpp>
+#include <drover/process.hpp>
 #include <drover/simulation.hpp>
 
 #include "../headers/use.hpp"
@@ -72,6 +73,7 @@ void use_all(World& world)
     supervisor.add_child_type("made", [](child_context own) { return std::make_unique<with_all_hooks>(std::move(own)); });
     supervisor.add_child_type("instance", [](child_context) { return std::unique_ptr<child_instance>{}; });
     supervisor.add_child_type("coroutine", odr::idle);
+    supervisor.add_child_type("process", odr::nothing_to_do);
     supervisor.async_start([](error_code) {});
     child_spec const spec{.id = "id", .type = "none"};
     supervisor.async_start_child(spec, [](error_code, child_ref) {});
