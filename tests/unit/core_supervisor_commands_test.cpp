@@ -232,6 +232,29 @@ TEST_CASE("a checkpoint that too few hold is not acknowledged at its deadline", 
     CHECK(all["n1"].checkpoints_done.at(all.checkpoint_number) == errc::success);
 }
 
+TEST_CASE("a command that takes longer than its retry interval is carried out once, and answered once", "[core][commands]")
+{
+    cluster all{3};
+    all.pin("c", "n2");
+    all.start("n1", "c");
+    all.stops_are_answered = false;
+    auto const terminate = all.command("n1", command_kind::terminate, cluster::spec_of("c"));
+    auto const another = all.command("n3", command_kind::terminate, cluster::spec_of("c"));
+    all.pass(seconds{3});
+    CHECK(all["n1"].commands_done.empty() == false); // the start
+    CHECK_FALSE(all["n1"].commands_done.contains(terminate));
+    all.answer_stop("n2", "c");
+    CHECK(all["n1"].commands_done.at(terminate).code == errc::success);
+    CHECK(all["n3"].commands_done.at(another).code == errc::success);
+    auto const restart = all.command("n1", command_kind::restart, cluster::spec_of("c"));
+    REQUIRE(all["n1"].commands_done.at(restart).code == errc::success);
+    auto const update = all.command("n1", command_kind::update, cluster::spec_of("c"));
+    all.pass(seconds{3});
+    all.answer_stop("n2", "c");
+    CHECK(all["n1"].commands_done.at(update).code == errc::success);
+    CHECK(all["n2"].core->counters().starts == 3);
+}
+
 TEST_CASE("commands given before the scope has formed, or while it leaves, are refused at once", "[core][commands]")
 {
     cluster all{3};

@@ -89,13 +89,18 @@ private:
         commands_.answer(message, std::move(reply));
     }
 
+    [[nodiscard]] static bool waits(child_entry const& child, command_message const& message)
+    {
+        return child.local && std::any_of(child.local->waiters.begin(), child.local->waiters.end(), [&](waiter const& known) {
+            return known.request == request_id{message.requester_origin, message.number};
+        });
+    }
+
     // The same command again: its answer was lost, or its first target died after it had written the spec.
     void repeat(command_message const& message, child_entry& child)
     {
         if (child.local && (child.local->state == local_state::starting || child.local->state == local_state::waiting)) {
-            auto const& waiting = child.local->waiters;
-            if (std::none_of(waiting.begin(), waiting.end(),
-                    [&](waiter const& known) { return known.number == message.number && known.requester == message.requester; }))
+            if (!waits(child, message))
                 commands_.wait(child, message);
             return;
         }
@@ -138,9 +143,13 @@ private:
         reply_message reply;
         reply.node = child.owned ? core_.nodes[child.owner].id.name : core_.self.name;
         reply.generation = child.generation;
+        if (waits(child, message))
+            return; // the same command again: its stop is under way
         if (!child.local)
             return commands_.finish(commands_.waiter_for(message), std::move(reply), now_);
-        commands_.settle(child, errc::superseded, "terminated while it was starting", now_);
+        auto const ending = child.local->state == local_state::stopping && child.local->cause == cause;
+        if (!ending)
+            commands_.settle(child, errc::superseded, "terminated while it was starting", now_);
         commands_.wait(child, message);
         reconciler_.stop(child, cause);
     }
