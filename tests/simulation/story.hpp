@@ -34,6 +34,7 @@ struct parameters {
     std::uint32_t loss_per_million = 0;
     std::uint32_t duplicate_per_million = 0;
     bool reorder = false;
+    std::uint32_t failures_per_million = 0; ///< of a child, each time that it counts
     duration chaos = 20s;
 
     static parameters draw(std::uint64_t seed, std::size_t nodes)
@@ -47,6 +48,7 @@ struct parameters {
             draw.chance(500'000) ? static_cast<std::uint32_t>(draw.below(draw.chance(300'000) ? 200'000 : 50'000)) : 0;
         result.duplicate_per_million = draw.chance(300'000) ? static_cast<std::uint32_t>(draw.below(20'000)) : 0;
         result.reorder = draw.chance(200'000);
+        result.failures_per_million = draw.chance(500'000) ? static_cast<std::uint32_t>(draw.below(20'000)) : 0;
         return result;
     }
 
@@ -54,8 +56,9 @@ struct parameters {
     {
         std::ostringstream out;
         out << "seed " << seed << ": nodes " << nodes << ", children " << children << ", loss " << loss_per_million
-            << "/million, duplicates " << duplicate_per_million << "/million, reorder " << (reorder ? "yes" : "no") << ", chaos "
-            << std::chrono::duration_cast<std::chrono::seconds>(chaos).count() << " s";
+            << "/million, duplicates " << duplicate_per_million << "/million, reorder " << (reorder ? "yes" : "no")
+            << ", failures of children " << failures_per_million << "/million"
+            << ", chaos " << std::chrono::duration_cast<std::chrono::seconds>(chaos).count() << " s";
         return out.str();
     }
 };
@@ -123,6 +126,7 @@ public:
     std::set<std::string> deleted;                     ///< acknowledged
     std::vector<std::string> violations;
     std::function<void(std::string const&)> on_acknowledged; ///< a checkpoint of a child on this node
+    std::function<bool()> fails;                             ///< a child, now
     std::uint64_t starts = 0;
     bool lossless = true;
     bool whole = true; ///< no fault is active, and none was for a while
@@ -171,6 +175,8 @@ private:
     void tick()
     {
         entry().count = ++count_;
+        if (ledger_->fails && ledger_->fails())
+            return context_.exit("bad luck");
         context_.after(150ms, [this] { tick(); });
         if (count_ % 3 != 0)
             return;
@@ -198,11 +204,13 @@ public:
     using supervisor = drover::distributed_supervisor<drover::in_memory_transport, drover::static_members, Placement>;
 
     explicit run(parameters const& drawn)
-        : drawn_{drawn}, world_{drawn.seed}, faults_{drawn.seed, 2}, work_{drawn.seed, 3}, nodes_(drawn.nodes)
+        : drawn_{drawn}, world_{drawn.seed}, faults_{drawn.seed, 2}, work_{drawn.seed, 3}, luck_{drawn.seed, 4},
+          nodes_(drawn.nodes)
     {
         for (std::size_t i = 0; i < nodes_.size(); ++i)
             nodes_[i].name = "node-" + std::to_string(i + 1);
         ledger_.lossless = drawn.loss_per_million == 0;
+        ledger_.fails = [this] { return chaotic_ && luck_.below(1'000'000) < drawn_.failures_per_million; };
         ledger_.on_acknowledged = [this](std::string const& name) {
             if (faults_.chance(10'000))
                 crash_after_answer(name);
@@ -521,6 +529,7 @@ private:
     drover::simulation::world world_;
     random_stream faults_;
     random_stream work_;
+    random_stream luck_;
     ledger ledger_;
     std::vector<host> nodes_;
     std::set<std::string> attempted_;
