@@ -432,7 +432,7 @@ TEST_CASE("an escalation long after the last restores locally again", "[core][es
     CHECK(all["n1"].core->counters().supervisor_restarts == 5);
 }
 
-TEST_CASE("who was away while the supervisor gave up stops when it comes back", "[core][escalation]")
+TEST_CASE("who is cut off while the supervisor gives up goes on", "[core][escalation]")
 {
     cluster all{3};
     all.pin("c", "n2");
