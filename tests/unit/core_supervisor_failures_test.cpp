@@ -690,6 +690,7 @@ TEST_CASE("the initial children start once in the cluster, in order, whoever com
     CHECK_FALSE(all["n5"].core->spec_of("b")); // stays deleted
     all.crash_and_notice("n1");
     CHECK(all.running("c") == "n2/2");
+    CHECK(all.running("a").empty()); // and does not start when it would move
 }
 
 TEST_CASE("an initial child whose start fails is parked and tried again", "[core][initial]")
