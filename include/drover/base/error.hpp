@@ -35,6 +35,7 @@ enum class errc : std::uint8_t {
     too_many_operations = 41, ///< more operations in flight than the limit
     child_failed = 42,        ///< the child threw while it answered
     already_running = 43,     ///< the supervisor or node has been started already
+    gave_up = 44,             ///< the supervisor ended, because its children failed more often than it allows
     // joining and links
     address_in_use = 64,      ///< the port is taken
     invalid_address = 65,     ///< not of the form host:port
@@ -75,6 +76,7 @@ enum class errc : std::uint8_t {
     case errc::too_many_operations: return "too many operations are in flight";
     case errc::child_failed: return "the child threw while it answered";
     case errc::already_running: return "started already";
+    case errc::gave_up: return "the supervisor gave up, because its children failed too often";
     case errc::address_in_use: return "the address to listen on is in use";
     case errc::invalid_address: return "the address is not of the form host:port";
     case errc::seeds_unreachable: return "no seed answered within the time limit";
