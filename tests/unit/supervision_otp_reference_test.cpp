@@ -281,8 +281,8 @@ private:
         }
         if (ours != theirs)
             difference_ = "children " + ours + ", where OTP has " + theirs;
-        else if (active != machine_->active_count())
-            difference_ = std::to_string(machine_->active_count()) + " active, where OTP has " + std::to_string(active);
+        else if (active != machine_->children().active_count())
+            difference_ = std::to_string(machine_->children().active_count()) + " active, where OTP has " + std::to_string(active);
     }
 
     drover::random_stream draw_;

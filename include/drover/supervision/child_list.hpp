@@ -100,11 +100,14 @@ public:
         added.previous = last_;
         (last_ == no_child ? first_ : slots_[last_].next) = slot;
         last_ = slot;
+        count_supervisor(added, +1);
         return added;
     }
 
     void remove(child& gone)
     {
+        set_state(gone, child_state::idle);
+        count_supervisor(gone, -1);
         generation_floor_ = std::max(generation_floor_, gone.generation);
         (gone.previous == no_child ? first_ : slots_[gone.previous].next) = gone.next;
         (gone.next == no_child ? last_ : slots_[gone.next].previous) = gone.previous;
@@ -120,6 +123,23 @@ public:
         slots_.clear();
         free_.clear();
         first_ = last_ = no_child;
+        unsettled_count_ = active_count_ = parked_count_ = significant_count_ = supervisors_count_ = 0;
+    }
+
+    void set_state(child& of, child_state state)
+    {
+        count_state(of, -1);
+        of.state = state;
+        count_state(of, +1);
+    }
+
+    void set_spec(child& of, child_spec&& spec)
+    {
+        count_state(of, -1);
+        count_supervisor(of, -1);
+        of.spec = std::move(spec);
+        count_supervisor(of, +1);
+        count_state(of, +1);
     }
 
     [[nodiscard]] child* find(bytes_view id)
@@ -146,12 +166,44 @@ public:
     [[nodiscard]] child_slot last() const { return last_; }
     [[nodiscard]] std::size_t size() const { return by_id_.size(); }
 
+    /// Of which an answer is due.
+    [[nodiscard]] std::size_t unsettled_count() const { return unsettled_count_; }
+    /// That run, or are about to.
+    [[nodiscard]] std::size_t active_count() const { return active_count_; }
+    [[nodiscard]] std::size_t parked_count() const { return parked_count_; }
+    /// That are significant, and not idle.
+    [[nodiscard]] std::size_t significant_count() const { return significant_count_; }
+    [[nodiscard]] std::size_t supervisors_count() const { return supervisors_count_; }
+
 private:
+    void count_state(child const& of, int sign)
+    {
+        auto const count = [sign](std::size_t& counter, bool counted) {
+            if (counted)
+                counter += static_cast<std::size_t>(sign);
+        };
+        count(unsettled_count_, of.unsettled());
+        count(active_count_, of.unsettled() || of.state == child_state::running);
+        count(parked_count_, of.state == child_state::parked);
+        count(significant_count_, of.spec.significant && of.state != child_state::idle);
+    }
+
+    void count_supervisor(child const& of, int sign)
+    {
+        if (of.spec.is_supervisor)
+            supervisors_count_ += static_cast<std::size_t>(sign);
+    }
+
     std::deque<child> slots_;
     std::vector<child_slot> free_;
     bytes_table<child_slot> by_id_;
     child_slot first_ = no_child;
     child_slot last_ = no_child;
+    std::size_t unsettled_count_ = 0;
+    std::size_t active_count_ = 0;
+    std::size_t parked_count_ = 0;
+    std::size_t significant_count_ = 0;
+    std::size_t supervisors_count_ = 0;
     generation_number generation_floor_ = 0; // of those that are gone, so that an id which returns goes on above
 };
 
