@@ -70,6 +70,8 @@ struct child {
 
     [[nodiscard]] instance_ref ref() const { return {slot, generation}; }
     [[nodiscard]] bool unsettled() const { return state == child_state::starting || state == child_state::stopping; }
+    /// A temporary child that does not run has no spec any more.
+    [[nodiscard]] bool is_forgotten() const { return state == child_state::idle && spec.restart == restart_rule::temporary; }
     [[nodiscard]] child_history& past()
     {
         if (!history)
@@ -158,6 +160,13 @@ public:
     {
         auto* const found = which.slot < slots_.size() ? &slots_[which.slot] : nullptr;
         return found != nullptr && found->slot == which.slot && found->generation == which.generation ? found : nullptr;
+    }
+
+    /// The same, when it is in this state.
+    [[nodiscard]] child* find(instance_ref which, child_state state)
+    {
+        auto* const found = find(which);
+        return found != nullptr && found->state == state ? found : nullptr;
     }
 
     [[nodiscard]] child& operator[](child_slot slot) { return slots_[slot]; }

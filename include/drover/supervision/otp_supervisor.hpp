@@ -78,7 +78,7 @@ public:
     // ---- commands ----------------------------------------------------------------------------------------------------
 
     /// Gives the command a number, under which it is answered exactly once by a `command_done_effect`, perhaps already appended.
-    std::uint64_t command(command_kind kind, child_spec&& spec, time_point now)
+    std::uint64_t command(command_kind kind, child_spec&& spec, time_point)
     {
         supervision::command order{kind, ++last_command_, std::move(spec)};
         auto const number = order.number;
@@ -109,7 +109,7 @@ public:
 
     void on_started(instance_ref which, time_point now)
     {
-        auto* const found = answered(which, child_state::starting);
+        auto* const found = children_.find(which, child_state::starting);
         if (found == nullptr)
             return;
         auto& started = *found;
@@ -130,7 +130,7 @@ public:
 
     void on_start_failed(instance_ref which, std::string reason, time_point now)
     {
-        auto* const found = answered(which, child_state::starting);
+        auto* const found = children_.find(which, child_state::starting);
         if (found == nullptr)
             return;
         auto& failed = *found;
@@ -150,13 +150,13 @@ public:
             failed.past().reason = std::move(reason);
             park(failed, now);
         }
-        settle(failed, doing == task::first || is_forgotten(failed), now);
+        settle(failed, doing == task::first || failed.is_forgotten(), now);
     }
 
     /// The child said that it is not wanted now: as in OTP it is kept, not running, unless it is temporary.
     void on_start_ignored(instance_ref which, time_point now)
     {
-        auto* const found = answered(which, child_state::starting);
+        auto* const found = children_.find(which, child_state::starting);
         if (found == nullptr)
             return;
         auto& ignored = *found;
@@ -168,7 +168,7 @@ public:
         if (doing == task::in_order)
             return start_after(ignored, now);
         effects_.answer(ignored, errc::success, 0);
-        settle(ignored, is_forgotten(ignored), now);
+        settle(ignored, ignored.is_forgotten(), now);
     }
 
     /// An instance ended by itself.
@@ -201,7 +201,7 @@ public:
 
     void on_stopped(instance_ref which, time_point now)
     {
-        auto* const found = answered(which, child_state::stopping);
+        auto* const found = children_.find(which, child_state::stopping);
         if (found == nullptr)
             return;
         auto& stopped = *found;
@@ -214,7 +214,7 @@ public:
         if (phase_ == phase::ending || doing == task::in_order)
             return stop_next(now);
         stopped.terminated = true;
-        settle(stopped, is_forgotten(stopped), now);
+        settle(stopped, stopped.is_forgotten(), now);
     }
 
     /// May be called at any time.
@@ -288,7 +288,7 @@ private:
         effects_.done(order, errc::success, found.generation);
         children_.set_state(found, child_state::idle);
         found.terminated = true;
-        if (is_forgotten(found))
+        if (found.is_forgotten())
             forget(found);
     }
 
@@ -357,7 +357,7 @@ private:
             return restart(ended, now);
         children_.set_state(ended, child_state::idle);
         auto const significant = ended.spec.significant;
-        if (is_forgotten(ended))
+        if (ended.is_forgotten())
             forget(ended);
         if (!significant || options_.auto_shutdown == auto_shutdown::never)
             return;
@@ -442,7 +442,7 @@ private:
     void start_after(child& last, time_point now)
     {
         cursor_ = last.next;
-        if (last.state == child_state::idle && is_forgotten(last))
+        if (last.state == child_state::idle && last.is_forgotten())
             forget(last);
         start_next(now);
     }
@@ -462,7 +462,7 @@ private:
                 phase_ == phase::stopping_group && options_.strategy == restart_strategy::rest_for_one && cursor_ == failed_;
             cursor_ = last ? no_child : next.previous;
             children_.set_state(next, child_state::idle);
-            if (phase_ == phase::stopping_group && is_forgotten(next))
+            if (phase_ == phase::stopping_group && next.is_forgotten())
                 forget(next);
         }
         if (phase_ == phase::ending)
@@ -525,18 +525,6 @@ private:
         children_.set_state(next, child_state::stopping);
         next.doing = doing;
         effects_.emit(stop_effect{next.ref(), next.spec.shutdown});
-    }
-
-    [[nodiscard]] child* answered(instance_ref which, child_state state)
-    {
-        auto* const found = children_.find(which);
-        return found != nullptr && found->state == state ? found : nullptr;
-    }
-
-    /// A child that does not run and is temporary has no spec any more.
-    [[nodiscard]] static bool is_forgotten(child const& of)
-    {
-        return of.state == child_state::idle && of.spec.restart == restart_rule::temporary;
     }
 
     void refuse(supervision::command& order, errc code, std::string sentence)
