@@ -55,6 +55,7 @@ struct start_effect {
 struct stop_effect {
     instance_ref which;
     duration deadline{};
+    bool save = false; ///< the next instance goes on with its state
 };
 
 /// The spec of this slot is gone: what was kept for the child is dropped.

@@ -524,7 +524,7 @@ private:
     {
         children_.set_state(next, child_state::stopping);
         next.doing = doing;
-        effects_.emit(stop_effect{next.ref(), next.spec.shutdown});
+        effects_.emit(stop_effect{next.ref(), next.spec.shutdown, doing == task::replacing});
     }
 
     void refuse(supervision::command& order, errc code, std::string sentence)
