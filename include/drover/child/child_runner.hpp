@@ -305,6 +305,8 @@ private:
     void carry_out(supervision::stop_effect& what)
     {
         auto& found = held_[what.which.slot];
+        if (!found.link || found.ref() != what.which)
+            return; // it ended by itself meanwhile, and that was told
         found.save = what.save;
         found.link->stopping = true;
         auto result = stop_result::stopped;
