@@ -175,7 +175,7 @@ private:
         std::unique_ptr<child_instance> child;
         bool save = false;          // its state is wanted when it has stopped
         bool start_failing = false; // its exit will say that it did not start
-        std::deque<std::uint64_t> open_calls;
+        std::vector<std::uint64_t> open_calls;
         std::optional<bytes> state; // what was saved last
         std::uint32_t state_version = 0;
 
