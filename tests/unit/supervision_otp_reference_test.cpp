@@ -265,10 +265,8 @@ private:
         auto const& children = machine_->children();
         for (auto slot = children.first(); slot != drover::supervision::no_child; slot = children[slot].next) {
             auto const& each = children[slot];
-            ours += each.spec.id + std::to_string(static_cast<int>(each.spec.restart))
-                + (each.state == child_state::idle              ? "-"
-                        : each.state == child_state::restarting ? "?"
-                                                                : "+");
+            auto const* const mark = each.state == child_state::idle ? "-" : each.state == child_state::restarting ? "?" : "+";
+            ours += each.spec.id + std::to_string(static_cast<int>(each.spec.restart)) + mark;
         }
         std::string theirs;
         std::size_t active = 0;
@@ -282,7 +280,8 @@ private:
         if (ours != theirs)
             difference_ = "children " + ours + ", where OTP has " + theirs;
         else if (active != machine_->children().active_count())
-            difference_ = std::to_string(machine_->children().active_count()) + " active, where OTP has " + std::to_string(active);
+            difference_ =
+                std::to_string(machine_->children().active_count()) + " active, where OTP has " + std::to_string(active);
     }
 
     drover::random_stream draw_;
