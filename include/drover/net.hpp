@@ -4,5 +4,4 @@
 /// Real sockets, by Boost.Asio.
 
 #include <drover/drover.hpp>
-#include <drover/net/local_supervisor.hpp>
 #include <drover/net/tcp_transport.hpp>

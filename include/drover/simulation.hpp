@@ -5,5 +5,4 @@
 
 #include <drover/drover.hpp>
 #include <drover/simulation/in_memory_transport.hpp>
-#include <drover/simulation/local_supervisor.hpp>
 #include <drover/simulation/world.hpp>

@@ -7,7 +7,9 @@
 #include <drover/conformance.hpp>
 #include <drover/coroutine.hpp>
 #include <drover/net.hpp>
+#include <drover/net/local_supervisor.hpp>
 #include <drover/simulation.hpp>
+#include <drover/simulation/local_supervisor.hpp>
 
 #include "../headers/use.hpp"
 

@@ -2,6 +2,7 @@
 
 #include <drover/coroutine.hpp>
 #include <drover/simulation.hpp>
+#include <drover/simulation/local_supervisor.hpp>
 
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch_test_macros.hpp>
