@@ -26,9 +26,17 @@ using drover::supervision::command_kind;
 using drover::supervision::instance_ref;
 using drover::supervision::otp_supervisor;
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SLOW_BUILD
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SLOW_BUILD
+#endif
+#endif
+
 #if defined(DROVER_TEST_SEEDS)
 constexpr std::uint64_t histories_count = DROVER_TEST_SEEDS;
-#elif defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
+#elif defined(__OPTIMIZE__) && !defined(SLOW_BUILD)
 constexpr std::uint64_t histories_count = 300'000;
 #else
 constexpr std::uint64_t histories_count = 20'000;

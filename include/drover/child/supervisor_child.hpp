@@ -112,7 +112,6 @@ public:
 
     stop_result stop()
     {
-        stopping_ = true;
         step([](machine_type& machine, time_point time) { machine.stop(time); });
         pump(std::numeric_limits<unsigned>::max());
         return ended_ ? stop_result::stopped : stop_result::later;
@@ -159,7 +158,6 @@ private:
     std::uint64_t timer_ = 0;
     bool starting_ = true;
     bool started_ = false;
-    bool stopping_ = false;
 };
 
 /// The tree as an instance: when it is destroyed, so is all below it.
