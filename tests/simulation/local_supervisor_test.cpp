@@ -337,7 +337,7 @@ TEST_CASE("a start hook may say ignore", "[simulation][local]")
 
 TEST_CASE("wrong specs are refused at once, and the watchers read why", "[simulation][local]")
 {
-    stage play{{.auto_shutdown = drover::auto_shutdown::never}};
+    stage play{{.auto_shutdown = drover::auto_shutdown::off}};
     CHECK(!play.start());
     auto const refused = [&](drover::child_spec spec, errc code, std::string const& sentence) {
         play.events.clear();
@@ -351,7 +351,7 @@ TEST_CASE("wrong specs are refused at once, and the watchers read why", "[simula
     spec.significant = true;
     refused(spec, errc::invalid_spec, "significant is for transient and temporary children");
     spec.restart = drover::restart_rule::transient;
-    refused(spec, errc::invalid_spec, "auto_shutdown is never");
+    refused(spec, errc::invalid_spec, "auto_shutdown is off");
     spec = spec_of("a");
     spec.group = "g";
     refused(spec, errc::invalid_spec, "group is for a cluster");

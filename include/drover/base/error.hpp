@@ -35,7 +35,7 @@ enum class errc : std::uint8_t {
     too_many_operations = 41, ///< more operations in flight than the limit
     child_failed = 42,        ///< the child threw while it answered
     already_running = 43,     ///< the supervisor or node has been started already
-    gave_up = 44,             ///< the supervisor ended, because its children failed more often than it allows
+    gave_up = 46,             ///< the supervisor ended, because its children failed more often than it allows
     // joining and links
     address_in_use = 64,      ///< the port is taken
     invalid_address = 65,     ///< not of the form host:port

@@ -31,17 +31,12 @@ enum class restart_strategy : std::uint8_t {
     rest_for_one = 2, ///< the siblings that were started after it
 };
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow" // g++: OTP's `never` hides drover::never, though only by its scoped name
-
 /// Whether a supervisor stops when `significant` children have ended by themselves (as in Erlang/OTP).
 enum class auto_shutdown : std::uint8_t {
-    never = 0,
+    off = 0,             ///< OTP's `never`
     any_significant = 1, ///< when the first of them has
     all_significant = 2, ///< when the last of them has
 };
-
-#pragma GCC diagnostic pop
 
 /// Whose failures are counted together.
 enum class intensity_scope : std::uint8_t {

@@ -26,7 +26,7 @@ struct local_supervisor_options {
     restart_intensity intensity{};
     drover::intensity_scope intensity_scope = drover::intensity_scope::per_supervisor;
     restart_backoff backoff = immediate_restarts; ///< of each child, unless its spec has one
-    drover::auto_shutdown auto_shutdown = drover::auto_shutdown::never;
+    drover::auto_shutdown auto_shutdown = drover::auto_shutdown::off;
     drover::stop_order stop_order = drover::stop_order::reverse;
     std::size_t children_count_max = 1'000'000; ///< specs
     std::vector<child_spec> children{};         ///< started left to right by `async_start`, which fails when one of them does
@@ -42,8 +42,8 @@ namespace supervision {
 {
     if (auto sentence = validate(spec); !sentence.empty())
         return sentence;
-    if (spec.significant && options.auto_shutdown == auto_shutdown::never)
-        return "significant has no meaning while the supervisor's auto_shutdown is never";
+    if (spec.significant && options.auto_shutdown == auto_shutdown::off)
+        return "significant has no meaning while the supervisor's auto_shutdown is off";
     if (spec.intensity && options.intensity_scope == intensity_scope::per_supervisor)
         return "intensity of a child needs intensity_scope per_child: under per_supervisor all children share the supervisor's";
     if (!spec.group.empty())
@@ -67,7 +67,7 @@ namespace supervision {
     if (options.intensity_scope > intensity_scope::per_supervisor)
         return "intensity_scope is not one of per_child, per_supervisor";
     if (options.auto_shutdown > auto_shutdown::all_significant)
-        return "auto_shutdown is not one of never, any_significant, all_significant";
+        return "auto_shutdown is not one of off, any_significant, all_significant";
     if (options.stop_order > stop_order::parallel)
         return "stop_order is not one of reverse, parallel";
     if (options.stop_order == stop_order::parallel && options.strategy != restart_strategy::one_for_one)

@@ -359,7 +359,7 @@ private:
         auto const significant = ended.spec.significant;
         if (ended.is_forgotten())
             forget(ended);
-        if (!significant || options_.auto_shutdown == auto_shutdown::never)
+        if (!significant || options_.auto_shutdown == auto_shutdown::off)
             return;
         if (options_.auto_shutdown == auto_shutdown::any_significant || children_.significant_count() == 0)
             end(end_cause::auto_shutdown, errc::success, "shutdown", now);
