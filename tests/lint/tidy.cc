@@ -8,7 +8,9 @@
 #include <drover/coroutine.hpp>
 #include <drover/net.hpp>
 #include <drover/process.hpp>
+#include <drover/net/local_supervisor.hpp>
 #include <drover/simulation.hpp>
+#include <drover/simulation/local_supervisor.hpp>
 
 #include "../headers/use.hpp"
 
@@ -46,6 +48,9 @@ template class drover::node<tcp_transport, static_members>;
 template class drover::node<in_memory_transport, static_members>;
 template class drover::distributed_supervisor<tcp_transport>;
 template class drover::distributed_supervisor<in_memory_transport>;
+template class drover::detail::local_supervisor_shell<net::runtime>;
+template class drover::local_supervisor<net::runtime>;
+template class drover::local_supervisor<simulation::runtime>;
 
 namespace {
 
@@ -88,6 +93,28 @@ void use_all(World& world)
     shared.async_stop([](error_code) {});
 }
 
+// The same of a supervisor in one process.
+template <class Supervisor, class World>
+void use_locally(World& world)
+{
+    Supervisor supervisor{world};
+    supervisor.template add_child_type<with_all_hooks>();
+    supervisor.add_child_type("tree", [](child_context) {
+        return supervisor_child{local_supervisor_options{}, child_type<with_none>(), child_type("coroutine", odr::idle)};
+    });
+    supervisor.async_start([](error_code) {});
+    child_spec const spec{.id = "id", .type = "tree"};
+    supervisor.async_start_child(spec, [](error_code, child_ref) {});
+    supervisor.async_terminate_child("id", [](error_code, child_ref) {});
+    supervisor.async_restart_child("id", [](error_code, child_ref) {});
+    supervisor.async_delete_child("id", [](error_code, child_ref) {});
+    supervisor.async_update_child(spec, [](error_code, child_ref) {});
+    supervisor.async_call("id", "request", [](error_code, bytes) {});
+    supervisor.cast("id", "message");
+    supervisor.async_wait([](error_code, std::string) {});
+    supervisor.async_stop([](error_code) {});
+}
+
 template <class Transport>
 boost::asio::awaitable<void> use_in_a_coroutine(distributed_supervisor<Transport>& supervisor)
 {
@@ -104,6 +131,8 @@ int main()
     simulation::world world{1};
     use_all<tcp_transport>(sockets);
     use_all<in_memory_transport>(world);
+    use_locally<net::local_supervisor>(sockets);
+    use_locally<simulation::local_supervisor>(world);
     (void)&use_in_a_coroutine<tcp_transport>;
     (void)&use_in_a_coroutine<in_memory_transport>;
     return odr::works_in_simulation() && odr::works_on_sockets() ? 0 : 1;

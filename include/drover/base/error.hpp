@@ -37,6 +37,7 @@ enum class errc : std::uint8_t {
     already_running = 43,     ///< the supervisor or node has been started already
     outcome_unknown = 44,     ///< the supervisor stopped before the answer came: it may or may not have been done
     quarantined = 45,         ///< nodes died as soon as they started the child: it is listed, and kept from starting
+    gave_up = 46,             ///< the supervisor ended, because its children failed more often than it allows
     // joining and links
     address_in_use = 64,      ///< the port is taken
     invalid_address = 65,     ///< not of the form host:port
@@ -79,6 +80,7 @@ enum class errc : std::uint8_t {
     case errc::already_running: return "started already";
     case errc::outcome_unknown: return "the supervisor stopped before the answer came, so it may or may not have been done";
     case errc::quarantined: return "nodes died when they had just started the child, so it is in quarantine";
+    case errc::gave_up: return "the supervisor gave up, because its children failed too often";
     case errc::address_in_use: return "the address to listen on is in use";
     case errc::invalid_address: return "the address is not of the form host:port";
     case errc::seeds_unreachable: return "no seed answered within the time limit";

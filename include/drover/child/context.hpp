@@ -37,6 +37,7 @@ struct child_link {
     std::uint32_t schema_version = 0;
     start_cause cause{};
     bool stopping = false;
+    bool ignored = false;            ///< it said so when it was started: see `start_result`
     std::optional<bytes> state;      ///< what the instance before it saved
     std::uint32_t state_version = 0; ///< the schema that it was saved with
 

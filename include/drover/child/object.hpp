@@ -24,6 +24,10 @@ namespace drover {
 /// shutdown deadline it is destroyed.
 enum class stop_result : std::uint8_t { stopped, later };
 
+/// What a start hook may say. OTP's `ignore`: the child is not wanted now; its spec is kept, unless it is temporary, and
+/// `async_restart_child` tries again. Understood by `local_supervisor`.
+enum class start_result : std::uint8_t { started, ignored };
+
 /// A running instance, whatever kind of child it is. A hook that throws has failed; `what()` is the reason.
 class child_instance {
 public:
@@ -33,6 +37,8 @@ public:
     virtual std::optional<bytes> save() = 0;
     virtual stop_result stop() = 0;
     virtual void regranted(generation_number) = 0;
+    /// Asked after `start`: it has failed, and says so by `child_context::exit` once it has cleaned up behind itself.
+    [[nodiscard]] virtual bool start_is_failing() const { return false; }
 };
 
 /// Makes instances of one type of child.
@@ -55,7 +61,7 @@ using child_factories = std::map<std::string, child_factory, std::less<>>;
 ///
 ///     Object(child_context) or Object()
 ///     void restore(bytes_view state [, std::uint32_t schema_version])   before on_start, when there is state
-///     void on_start()                                                   throws: the start failed
+///     void or start_result on_start()                                   throws: the start failed
 ///     void on_message(child_message&)                                   or
 ///     bytes or void on_message(bytes_view)                              a call is answered with what it returns
 ///     bytes save() const                                                after on_stop, when the child moves
@@ -77,9 +83,9 @@ public:
         if (auto const& state = context_.state())
             restore(*state);
         if constexpr (requires { object().on_start(context_); })
-            object().on_start(context_);
+            run_start([this] { return object().on_start(context_); });
         else if constexpr (requires { object().on_start(); })
-            object().on_start();
+            run_start([this] { return object().on_start(); });
     }
 
     void deliver(child_message message) override
@@ -142,6 +148,15 @@ private:
             return holder_;
         else
             return *holder_;
+    }
+
+    template <class Hook>
+    void run_start(Hook&& hook)
+    {
+        if constexpr (std::is_same_v<std::invoke_result_t<Hook&>, start_result>)
+            context_.link()->ignored = hook() == start_result::ignored;
+        else
+            static_cast<void>(hook());
     }
 
     void restore(bytes_view state)
