@@ -1,16 +1,17 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
 #pragma once
 
-#include <drover/base/function_table.hpp>
 #include <drover/base/hash.hpp>
 #include <drover/child/child_timers.hpp>
 #include <drover/child/context.hpp>
+#include <drover/child/guarded.hpp>
 #include <drover/child/instance_table.hpp>
 #include <drover/child/message.hpp>
 #include <drover/child/object.hpp>
 #include <drover/core/supervisor_core.hpp>
 #include <drover/error_code.hpp>
 #include <drover/node.hpp>
+#include <drover/pending_operations.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -117,9 +118,7 @@ public:
         instances_.destroy_all();
         if (start_done_)
             std::exchange(start_done_, nullptr)(errc::shutting_down);
-        commands_.take_all([](auto& done) { done(make_error_code(errc::outcome_unknown), child_ref{}); });
-        calls_.take_all([](auto& done) { done(make_error_code(errc::outcome_unknown), bytes{}); });
-        checkpoints_.take_all([](auto& done) { done(make_error_code(errc::shutting_down)); });
+        pending_.give_up();
         for (auto& done : std::exchange(stop_done_, {}))
             done(errc::success);
     }
@@ -132,7 +131,7 @@ public:
             return done(make_error_code(errc::shutting_down), child_ref{std::move(spec.id), {}, 0});
         step([&](time_point now) {
             auto const number = core_.command(kind, std::move(spec), now);
-            commands_.add(number, std::move(done));
+            pending_.commands.add(number, std::move(done));
         });
     }
 
@@ -142,7 +141,7 @@ public:
             return done(make_error_code(errc::shutting_down), bytes{});
         step([&](time_point now) {
             auto const number = core_.call(std::move(id), std::move(payload), cast, now);
-            calls_.add(number, std::move(done));
+            pending_.calls.add(number, std::move(done));
         });
     }
 
@@ -357,11 +356,18 @@ private:
             link->state = std::move(effect.state->data);
             link->state_version = effect.state->schema_version;
         }
-        if (auto const reason = start(instances_.add(link), effect.type)) {
+        auto& made = instances_.add(link);
+        if (auto const reason = start(made, effect.type)) {
             instances_.destroy(id);
             return step([&](time_point now) { core_.on_child_start_failed(id, generation, *reason, now); });
         }
-        step([&](time_point now) { core_.on_child_started(id, generation, now); });
+        made.start_failing = made.child->start_is_failing();
+        if (made.start_failing)
+            return; // its exit says why
+        if (!link->ignored)
+            return step([&](time_point now) { core_.on_child_started(id, generation, now); });
+        instances_.destroy(id);
+        step([&](time_point now) { core_.on_child_start_ignored(id, generation, now); });
     }
 
     // The reason why it failed, or none.
@@ -427,23 +433,9 @@ private:
         step([&](time_point now) { core_.on_call_answered(to, number, code, std::move(payload), now); });
     }
 
-    void carry_out(core::command_done_effect& effect)
-    {
-        if (auto done = commands_.take(effect.number))
-            done(make_error_code(effect.code), std::move(effect.ref));
-    }
-
-    void carry_out(core::call_done_effect& effect)
-    {
-        if (auto done = calls_.take(effect.number))
-            done(make_error_code(effect.code), std::move(effect.payload));
-    }
-
-    void carry_out(core::checkpoint_done_effect& effect)
-    {
-        if (auto done = checkpoints_.take(effect.number))
-            done(make_error_code(effect.code));
-    }
+    void carry_out(core::command_done_effect& effect) { pending_.complete(effect); }
+    void carry_out(core::call_done_effect& effect) { pending_.complete(effect); }
+    void carry_out(core::checkpoint_done_effect& effect) { pending_.complete(effect); }
 
     void carry_out(core::started_effect&)
     {
@@ -466,20 +458,6 @@ private:
     }
 
     // ---- instances ---------------------------------------------------------------------------------------------------
-
-    // Runs user code: the reason of what it throws, or none.
-    template <class Code>
-    static std::optional<std::string> guarded(Code&& code)
-    {
-        try {
-            code();
-            return std::nullopt;
-        } catch (std::exception const& error) {
-            return std::string{error.what()};
-        } catch (...) {
-            return "an exception that is no std::exception";
-        }
-    }
 
     void finish_stop(child_id const& id)
     {
@@ -514,7 +492,10 @@ private:
             return;
         if (found->stopping)
             return finish_stop(id);
+        auto const start_failed = found->start_failing;
         instances_.destroy(id);
+        if (start_failed)
+            return step([&](time_point now) { core_.on_child_start_failed(id, generation, exit.reason, now); });
         auto const kind = exit.normal ? supervision::exit_kind::normal : supervision::exit_kind::failure;
         step([&](time_point now) { core_.on_child_exit(id, generation, kind, exit.reason, now); });
     }
@@ -548,7 +529,7 @@ private:
     void checkpoint(child_link& link, bytes data, checkpoint_done done) override
     {
         auto const number = ++last_checkpoint_;
-        checkpoints_.add(number, std::move(done));
+        pending_.checkpoints.add(number, std::move(done));
         step([&](time_point now) {
             core_.on_checkpoint(link.id, link.generation, {link.schema_version, std::move(data)}, number, now);
         });
@@ -607,9 +588,7 @@ private:
 
     done_handler start_done_;
     std::vector<done_handler> stop_done_;
-    function_table<void(error_code, child_ref)> commands_;
-    function_table<void(error_code, bytes)> calls_;
-    function_table<void(error_code)> checkpoints_;
+    pending_operations pending_;
     std::vector<std::function<void(event const&)>> watchers_;
     std::vector<std::function<void(std::string const&)>> gave_up_handlers_;
     std::function<void(child_id const&, std::string_view)> log_sink_;

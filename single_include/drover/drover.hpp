@@ -286,6 +286,9 @@ enum class errc : std::uint8_t {
     too_many_operations = 41, ///< more operations in flight than the limit
     child_failed = 42,        ///< the child threw while it answered
     already_running = 43,     ///< the supervisor or node has been started already
+    outcome_unknown = 44,     ///< the supervisor stopped before the answer came: it may or may not have been done
+    quarantined = 45,         ///< nodes died as soon as they started the child: it is listed, and kept from starting
+    gave_up = 46,             ///< the supervisor ended, because its children failed more often than it allows
     // joining and links
     address_in_use = 64,      ///< the port is taken
     invalid_address = 65,     ///< not of the form host:port
@@ -326,6 +329,9 @@ enum class errc : std::uint8_t {
     case errc::too_many_operations: return "too many operations are in flight";
     case errc::child_failed: return "the child threw while it answered";
     case errc::already_running: return "started already";
+    case errc::outcome_unknown: return "the supervisor stopped before the answer came, so it may or may not have been done";
+    case errc::quarantined: return "nodes died when they had just started the child, so it is in quarantine";
+    case errc::gave_up: return "the supervisor gave up, because its children failed too often";
     case errc::address_in_use: return "the address to listen on is in use";
     case errc::invalid_address: return "the address is not of the form host:port";
     case errc::seeds_unreachable: return "no seed answered within the time limit";
@@ -451,6 +457,43 @@ template <>
 struct boost::system::is_error_code_enum<drover::errc> : std::true_type {
 };
 
+// drover/supervision/start_cause.hpp
+
+#include <cstdint>
+
+namespace drover {
+
+/// Why an instance is started. Only `crash` and `failed_start` count against the child.
+enum class start_cause : std::uint8_t {
+    first = 0,        ///< it was asked for, by a user or by the initial list
+    request = 1,      ///< restarted or updated by a user
+    crash = 2,        ///< the instance before it failed, or ended although it is permanent
+    failed_start = 3, ///< the start before it failed
+    sibling = 4,      ///< another child of its group failed, or its supervisor was restarted on this node
+    node_death = 5,   ///< its node died
+    move = 6,         ///< it was handed over by another node, as planned
+    conflict = 7,     ///< another instance existed, and had more right to what it saved
+    retry = 8,        ///< it was parked or in quarantine, and its time has come
+};
+
+[[nodiscard]] constexpr char const* to_string(start_cause cause)
+{
+    switch (cause) {
+    case start_cause::first: return "first start";
+    case start_cause::request: return "by request";
+    case start_cause::crash: return "after a crash";
+    case start_cause::failed_start: return "after a failed start";
+    case start_cause::sibling: return "with its siblings";
+    case start_cause::node_death: return "after the death of its node";
+    case start_cause::move: return "moved";
+    case start_cause::conflict: return "after a conflict";
+    case start_cause::retry: return "tried again";
+    }
+    return "?";
+}
+
+} // namespace drover
+
 // drover/child/context.hpp
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -477,7 +520,9 @@ struct child_link {
     bytes arguments;
     generation_number generation = 0;
     std::uint32_t schema_version = 0;
+    start_cause cause{};
     bool stopping = false;
+    bool ignored = false;            ///< it said so when it was started: see `start_result`
     std::optional<bytes> state;      ///< what the instance before it saved
     std::uint32_t state_version = 0; ///< the schema that it was saved with
 
@@ -523,6 +568,9 @@ public:
     /// The fencing token: larger for every instance. Pass it on to whatever the child writes to.
     [[nodiscard]] generation_number generation() const { return link_->generation; }
     [[nodiscard]] std::string const& node() const { return link_->node; }
+    /// Why this instance was started: told apart are a crash, a failed start, the death of a node, a planned move, a conflict
+    /// and a request.
+    [[nodiscard]] start_cause cause() const { return link_->cause; }
     [[nodiscard]] bytes const& arguments() const { return link_->arguments; }
     /// The supervisor has asked this instance to stop, or it is gone.
     [[nodiscard]] bool stopping() const { return link_->stopping || link_->host == nullptr; }
@@ -562,7 +610,7 @@ public:
     {
         return boost::asio::async_initiate<Token, void(error_code)>(
             [link = link_](auto handler, bytes saved) {
-                auto done = detail::keep_handler<error_code>(std::move(handler));
+                auto done = while_there<error_code>(link, detail::keep_handler<error_code>(std::move(handler)));
                 if (link->host == nullptr)
                     return; // the instance is gone, and so is whoever would care
                 link->host->checkpoint(*link, std::move(saved), std::move(done));
@@ -592,7 +640,7 @@ public:
     {
         return boost::asio::async_initiate<Token, void(error_code, bytes)>(
             [link = link_](auto handler, child_id to, bytes request) {
-                auto done = detail::keep_handler<error_code, bytes>(std::move(handler));
+                auto done = while_there<error_code, bytes>(link, detail::keep_handler<error_code, bytes>(std::move(handler)));
                 if (link->host != nullptr)
                     link->host->call(std::move(to), std::move(request), std::move(done));
             },
@@ -624,6 +672,17 @@ public:
     [[nodiscard]] std::shared_ptr<child_link> const& link() const { return link_; }
 
 private:
+    // Nothing of an instance is called once it is gone.
+    template <class... Args>
+    static unique_function<void(Args...)> while_there(
+        std::shared_ptr<child_link> const& link, unique_function<void(Args...)> handler)
+    {
+        return [link, handler = std::move(handler)](Args... args) mutable {
+            if (link->host != nullptr)
+                handler(std::move(args)...);
+        };
+    }
+
     template <class Handler>
     static void start_receive(std::shared_ptr<child_link> const& link, Handler handler)
     {
@@ -712,6 +771,10 @@ namespace drover {
 /// shutdown deadline it is destroyed.
 enum class stop_result : std::uint8_t { stopped, later };
 
+/// What a start hook may say. OTP's `ignore`: the child is not wanted now; its spec is kept, unless it is temporary, and
+/// `async_restart_child` tries again.
+enum class start_result : std::uint8_t { started, ignored };
+
 /// A running instance, whatever kind of child it is. A hook that throws has failed; `what()` is the reason.
 class child_instance {
 public:
@@ -721,6 +784,8 @@ public:
     virtual std::optional<bytes> save() = 0;
     virtual stop_result stop() = 0;
     virtual void regranted(generation_number) = 0;
+    /// Asked after `start`: it has failed, and says so by `child_context::exit` once it has cleaned up behind itself.
+    [[nodiscard]] virtual bool start_is_failing() const { return false; }
 };
 
 /// Makes instances of one type of child.
@@ -743,7 +808,7 @@ using child_factories = std::map<std::string, child_factory, std::less<>>;
 ///
 ///     Object(child_context) or Object()
 ///     void restore(bytes_view state [, std::uint32_t schema_version])   before on_start, when there is state
-///     void on_start()                                                   throws: the start failed
+///     void or start_result on_start()                                   throws: the start failed
 ///     void on_message(child_message&)                                   or
 ///     bytes or void on_message(bytes_view)                              a call is answered with what it returns
 ///     bytes save() const                                                after on_stop, when the child moves
@@ -765,9 +830,9 @@ public:
         if (auto const& state = context_.state())
             restore(*state);
         if constexpr (requires { object().on_start(context_); })
-            object().on_start(context_);
+            run_start([this] { return object().on_start(context_); });
         else if constexpr (requires { object().on_start(); })
-            object().on_start();
+            run_start([this] { return object().on_start(); });
     }
 
     void deliver(child_message message) override
@@ -830,6 +895,15 @@ private:
             return holder_;
         else
             return *holder_;
+    }
+
+    template <class Hook>
+    void run_start(Hook&& hook)
+    {
+        if constexpr (std::is_same_v<std::invoke_result_t<Hook&>, start_result>)
+            context_.link()->ignored = hook() == start_result::ignored;
+        else
+            static_cast<void>(hook());
     }
 
     void restore(bytes_view state)
@@ -1258,14 +1332,19 @@ enum class event_kind : std::uint8_t {
     child_start_failed,
     child_exited,
     child_stopped,
-    child_parked,      ///< failed too often; tried again later
-    child_claimed,     ///< its owner died: this node takes it over
-    child_handed_over, ///< this node stopped it, and the other goes on with its state
-    child_yielded,     ///< a second instance was stopped here, because another one goes on
-    child_asserted,    ///< a second instance exists elsewhere; this one goes on, under a larger generation
+    child_delayed,       ///< failed, and waits before it is started again
+    child_parked,        ///< failed too often; tried again later
+    child_suspected,     ///< nodes die with it: it is put in quarantine, or started as its isolated type
+    siblings_restarting, ///< with a child that failed, by the strategy of their group
+    child_claimed,       ///< its owner died: this node takes it over
+    child_handed_over,   ///< this node stopped it, and the other goes on with its state
+    child_yielded,       ///< a second instance was stopped here, because another one goes on
+    child_asserted,      ///< a second instance exists elsewhere; this one goes on, under a larger generation
     child_deleted,
     command_refused,
-    message_rejected, ///< a peer sent what makes no sense
+    supervisor_restarting, ///< its children on this node restart: one that escalates has spent its budget
+    supervisor_gave_up,    ///< it stops on every node
+    message_rejected,      ///< a peer sent what makes no sense
 };
 
 [[nodiscard]] constexpr char const* to_string(event_kind kind)
@@ -1282,6 +1361,11 @@ enum class event_kind : std::uint8_t {
     case event_kind::child_start_failed: return "child start failed";
     case event_kind::child_exited: return "child exited";
     case event_kind::child_stopped: return "child stopped";
+    case event_kind::child_delayed: return "child delayed";
+    case event_kind::child_suspected: return "child suspected";
+    case event_kind::siblings_restarting: return "siblings restarting";
+    case event_kind::supervisor_restarting: return "supervisor restarting";
+    case event_kind::supervisor_gave_up: return "supervisor gave up";
     case event_kind::child_parked: return "child parked";
     case event_kind::child_claimed: return "child claimed";
     case event_kind::child_handed_over: return "child handed over";
@@ -1325,8 +1409,13 @@ struct counters {
     std::uint64_t handoffs_in = 0;
     std::uint64_t conflicts_yielded = 0;
     std::uint64_t conflicts_asserted = 0;
+    std::uint64_t delays = 0; ///< restarts that waited
     std::uint64_t parked = 0;
-    std::uint64_t commands = 0; ///< carried out here, for whomever
+    std::uint64_t suspected = 0; ///< put in quarantine, or isolated
+    std::uint64_t stops_by_request = 0;
+    std::uint64_t sibling_restarts = 0;    ///< children restarted because of another
+    std::uint64_t supervisor_restarts = 0; ///< on this node, before it gives up
+    std::uint64_t commands = 0;            ///< carried out here, for whomever
     std::uint64_t commands_refused = 0;
     std::uint64_t messages_rejected = 0;
     std::uint64_t audit_repairs = 0; ///< what the audit found that an event had missed
@@ -1358,14 +1447,21 @@ inline constexpr std::size_t frame_size_max = 16 * 1024 * 1024;
 inline constexpr std::size_t members_count_max = 4'096;
 inline constexpr std::size_t types_count_max = 1'024;
 inline constexpr std::uint32_t node_weight_max = 1'000;
+inline constexpr std::uint32_t failures_in_row_max = 30; ///< of a child, for its backoff, which has reached its bound by then
+inline constexpr std::uint32_t node_deaths_max = 2;      ///< with a child that had just started: then it is suspected
 
 } // namespace drover::limits
 
 // drover/supervision/child_spec.hpp
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace drover {
 
@@ -1376,13 +1472,54 @@ enum class restart_rule : std::uint8_t {
     temporary = 2, ///< never; its spec goes with it
 };
 
-/// How often a child may fail before it is parked: more than `max_restarts` failures within `max_seconds` are too many.
+/// Who is restarted with a child that failed (as in Erlang/OTP).
+enum class restart_strategy : std::uint8_t {
+    one_for_one = 0,  ///< nobody
+    one_for_all = 1,  ///< all its siblings
+    rest_for_one = 2, ///< the siblings that were started after it
+};
+
+/// Whether a supervisor stops when `significant` children have ended by themselves (as in Erlang/OTP).
+enum class auto_shutdown : std::uint8_t {
+    off = 0,             ///< OTP's `never`
+    any_significant = 1, ///< when the first of them has
+    all_significant = 2, ///< when the last of them has
+};
+
+/// Whose failures are counted together.
+enum class intensity_scope : std::uint8_t {
+    per_child = 0,      ///< each child has a budget of its own, and past it is parked
+    per_supervisor = 1, ///< all children share one, and past it the supervisor gives up: OTP's rule
+};
+
+/// What follows when a child has spent its budget.
+enum class exhaustion : std::uint8_t {
+    park = 0,     ///< it waits, listed with its reason, and is tried again after a while; nobody else is harmed
+    escalate = 1, ///< its supervisor has failed: see docs/supervision.md
+};
+
+/// How often a child may fail: more than `max_restarts` failures within `max_seconds` are too many.
 struct restart_intensity {
     std::uint32_t max_restarts = 3;
     std::chrono::seconds max_seconds{5};
 
     friend bool operator==(restart_intensity const&, restart_intensity const&) = default;
 };
+
+/// How long a child that failed waits before it is started again. The first restart is immediate; the n-th in a row after it
+/// waits `min` doubled n - 1 times, `max` at most, less a share at random of up to `jitter_percent`. A run of `stable_after`
+/// ends the row.
+struct restart_backoff {
+    duration min = std::chrono::milliseconds{100};
+    duration max = std::chrono::seconds{10};
+    std::uint32_t jitter_percent = 20;
+    duration stable_after = std::chrono::seconds{30};
+
+    friend bool operator==(restart_backoff const&, restart_backoff const&) = default;
+};
+
+/// OTP's: no wait at all.
+inline constexpr restart_backoff immediate_restarts{duration::zero(), duration::zero(), 0, duration::zero()};
 
 /// Shutdown deadlines with a name. A child that has not stopped by its deadline is destroyed.
 inline constexpr duration brutal_kill = duration::zero();
@@ -1396,6 +1533,16 @@ struct child_spec {
     restart_rule restart = restart_rule::permanent;
     duration shutdown = std::chrono::seconds{5};  ///< time to stop in, or `brutal_kill`, or `infinity`
     std::optional<restart_intensity> intensity{}; ///< instead of the supervisor's
+    std::optional<restart_backoff> backoff{};     ///< instead of the supervisor's
+    exhaustion on_exhausted = exhaustion::park;
+    bool significant = false;   ///< its end may end the supervisor: see `auto_shutdown`; not for permanent children
+    bool is_supervisor = false; ///< it supervises children of its own; for `count_children`
+    std::int32_t priority = 0;  ///< larger ones are started first after a failover
+    /// In a cluster: a name of `supervisor_options::groups`. Its children run on one node, and are restarted by its strategy.
+    std::string group{};
+    /// In a cluster: the type that it is started as once it seems to take its nodes down with it, one whose children are
+    /// processes of their own. Without one it is quarantined then.
+    std::string isolated_type{};
 
     friend bool operator==(child_spec const&, child_spec const&) = default;
 };
@@ -1404,6 +1551,8 @@ namespace limits {
 
 inline constexpr std::uint32_t max_restarts_max = 1'000;
 inline constexpr std::chrono::seconds max_seconds_max{24 * 3600};
+inline constexpr duration backoff_max = std::chrono::hours{24};
+inline constexpr std::size_t group_name_size_max = 255;
 
 } // namespace limits
 
@@ -1421,25 +1570,76 @@ inline constexpr std::chrono::seconds max_seconds_max{24 * 3600};
 }
 
 /// One sentence that names the field and says what is wrong with it, or an empty one.
+[[nodiscard]] inline std::string validate(restart_backoff const& backoff)
+{
+    if (backoff.min < duration::zero() || backoff.stable_after < duration::zero())
+        return "backoff.min and backoff.stable_after must not be negative";
+    if (backoff.max < backoff.min)
+        return "backoff.max is less than backoff.min";
+    if (backoff.max > limits::backoff_max || backoff.stable_after > limits::backoff_max)
+        return "backoff.max and backoff.stable_after are at most a day";
+    if (backoff.jitter_percent > 100)
+        return "backoff.jitter_percent is " + std::to_string(backoff.jitter_percent) + ", more than 100";
+    return {};
+}
+
+namespace detail {
+
+[[nodiscard]] inline std::string check_size(char const* what, std::size_t size, std::size_t size_max)
+{
+    return size <= size_max ? std::string{}
+                            : std::string{what} + " " + std::to_string(size) + " octets, more than " + std::to_string(size_max);
+}
+
+} // namespace detail
+
+/// One sentence that names the field and says what is wrong with it, or an empty one.
 [[nodiscard]] inline std::string validate(child_spec const& spec)
 {
     if (spec.id.empty())
         return "id is empty";
-    if (spec.id.size() > limits::child_id_size_max)
-        return "id has " + std::to_string(spec.id.size()) + " octets, more than " + std::to_string(limits::child_id_size_max);
+    if (auto sentence = detail::check_size("id has", spec.id.size(), limits::child_id_size_max); !sentence.empty())
+        return sentence;
     if (spec.type.empty())
         return "type is empty";
-    if (spec.type.size() > limits::type_name_size_max)
-        return "type has " + std::to_string(spec.type.size()) + " octets, more than "
-            + std::to_string(limits::type_name_size_max);
-    if (spec.arguments.size() > limits::arguments_size_max)
-        return "arguments have " + std::to_string(spec.arguments.size()) + " octets, more than "
-            + std::to_string(limits::arguments_size_max);
-    if (static_cast<unsigned>(spec.restart) > static_cast<unsigned>(restart_rule::temporary))
+    if (auto sentence = detail::check_size("type has", spec.type.size(), limits::type_name_size_max); !sentence.empty())
+        return sentence;
+    if (auto sentence = detail::check_size("arguments have", spec.arguments.size(), limits::arguments_size_max);
+        !sentence.empty())
+        return sentence;
+    if (spec.restart > restart_rule::temporary)
         return "restart is not one of permanent, transient, temporary";
     if (spec.shutdown < duration::zero())
         return "shutdown is negative";
-    return spec.intensity ? validate(*spec.intensity) : std::string{};
+    if (spec.on_exhausted > exhaustion::escalate)
+        return "on_exhausted is not one of park, escalate";
+    if (spec.significant && spec.restart == restart_rule::permanent)
+        return "significant is for transient and temporary children: a permanent one never ends by itself";
+    if (auto sentence = detail::check_size("group has", spec.group.size(), limits::group_name_size_max); !sentence.empty())
+        return sentence;
+    if (auto sentence = detail::check_size("isolated_type has", spec.isolated_type.size(), limits::type_name_size_max);
+        !sentence.empty())
+        return sentence;
+    if (spec.intensity)
+        if (auto sentence = validate(*spec.intensity); !sentence.empty())
+            return sentence;
+    return spec.backoff ? validate(*spec.backoff) : std::string{};
+}
+
+/// OTP's `check_childspecs`: each spec is valid, and no id is used twice. One sentence that names the child and the field, or
+/// an empty one. O(n log n).
+[[nodiscard]] inline std::string check_child_specs(std::span<child_spec const> specs)
+{
+    std::vector<bytes_view> ids;
+    ids.reserve(specs.size());
+    for (auto const& spec : specs) {
+        if (auto const sentence = validate(spec); !sentence.empty())
+            return "child '" + spec.id + "': " + sentence;
+        ids.push_back(spec.id);
+    }
+    std::sort(ids.begin(), ids.end());
+    auto const twice = std::adjacent_find(ids.begin(), ids.end());
+    return twice == ids.end() ? std::string{} : "child '" + std::string{*twice} + "': id is used twice";
 }
 
 } // namespace drover
@@ -1487,9 +1687,12 @@ struct send_effect {
 
 /// Make the child's instance and start it; answer with `on_child_started` or `on_child_start_failed`.
 struct start_effect {
-    child_spec spec;
+    child_id id;
+    std::string type;
+    bytes arguments;
     generation_number generation = 0;
     std::optional<saved_state> state;
+    start_cause cause{};
 };
 
 /// Stop the instance within `deadline`, and answer with `on_child_stopped`, once.
@@ -1536,7 +1739,10 @@ struct checkpoint_done_effect {
 };
 
 struct started_effect {};
-struct stopped_effect {};
+/// With a reason when it did not stop by request: it gave up, here or elsewhere, or its significant children have ended.
+struct stopped_effect {
+    std::string reason;
+};
 
 using effect = std::variant<send_effect, start_effect, stop_effect, regrant_effect, deliver_effect, command_done_effect,
     call_done_effect, checkpoint_done_effect, started_effect, stopped_effect, event>;
@@ -1914,6 +2120,8 @@ struct spec_record {
     std::uint64_t creation = 0;
     request_id request;
     bool terminated = false;                  ///< desired: present, but not running
+    bool initial = false;                     ///< from the list that every node was given
+    std::uint64_t ordinal = 0;                ///< its place in the order of starts, as far as it was known then
     generation_number generations_before = 0; ///< of earlier creations: the first instance gets a larger one
     child_spec spec;
 };
@@ -1921,7 +2129,7 @@ struct spec_record {
 enum class owner_status : std::uint8_t {
     active = 0, ///< it runs, or is about to
     ended = 1,  ///< its work is done: a transient child that exited normally, or a terminated one
-    parked = 2, ///< it fails too often, and is tried again after a while
+    parked = 2, ///< it fails too often, or is in quarantine, and is tried again after a while
 };
 
 /// Who runs a child. Rank: (generation, quorate).
@@ -1930,6 +2138,8 @@ struct owner_record {
     owner_status status = owner_status::active;
     std::string reason;                 ///< of a parked child
     std::vector<duration> failure_ages; ///< within its window, when this was written
+    std::uint32_t failures_in_row = 0;  ///< without a stable run between them
+    std::uint32_t node_deaths = 0;      ///< in a row, of nodes where it was starting or had just started
 };
 
 /// What a child last saved. Rank: (term, generation), provisional ones (generation, 0).
@@ -1944,6 +2154,7 @@ enum class participation : std::uint8_t {
     active = 0,  ///< may be given children
     leaving = 1, ///< hands its children on
     left = 2,    ///< does not count any more
+    gave_up = 3, ///< as `left`; and whoever hears of it is to stop, for the same reason
 };
 
 /// One node's part in a scope; each node writes its own. Rank: (incarnation, participation).
@@ -1953,6 +2164,10 @@ struct roster_record {
     generation_number generations_before = 0; ///< largest generation of a child that this node saw deleted
     std::vector<std::string> types;
     std::uint32_t weight = 1; ///< its share of the children, in proportion to the others'
+    std::string reason;       ///< why it gave up
+
+    /// It counts for acknowledgement.
+    [[nodiscard]] bool is_member() const { return part < participation::left; }
 
     /// Placement sees no difference.
     [[nodiscard]] bool same_part(roster_record const& other) const
@@ -1979,12 +2194,49 @@ inline constexpr std::uint64_t infinite_ms = ~std::uint64_t{0};
 
 } // namespace detail
 
+namespace detail {
+
+// The octet after the arguments of a spec: the restart rule in the two lowest bits, and what follows.
+inline constexpr unsigned restart_mask = 3;
+inline constexpr unsigned has_intensity = 4;
+inline constexpr unsigned has_backoff = 8;
+inline constexpr unsigned escalates = 16;
+inline constexpr unsigned is_significant = 32;
+inline constexpr unsigned is_a_supervisor = 64;
+inline constexpr unsigned has_more = 128; // priority, group, isolated_type
+
+[[nodiscard]] inline std::uint8_t flags_of(child_spec const& spec)
+{
+    auto const more = spec.priority != 0 || !spec.group.empty() || !spec.isolated_type.empty();
+    return static_cast<std::uint8_t>(static_cast<unsigned>(spec.restart) | (spec.intensity ? has_intensity : 0U)
+        | (spec.backoff ? has_backoff : 0U) | (spec.on_exhausted == exhaustion::escalate ? escalates : 0U)
+        | (spec.significant ? is_significant : 0U) | (spec.is_supervisor ? is_a_supervisor : 0U) | (more ? has_more : 0U));
+}
+
+// Small numbers of either sign are short.
+[[nodiscard]] constexpr std::uint32_t zigzag(std::int32_t value)
+{
+    return (static_cast<std::uint32_t>(value) << 1) ^ static_cast<std::uint32_t>(value >> 31);
+}
+[[nodiscard]] constexpr std::int32_t from_zigzag(std::uint32_t value)
+{
+    return static_cast<std::int32_t>((value >> 1) ^ (~(value & 1) + 1));
+}
+
+} // namespace detail
+
 inline void encode(wire::writer& out, child_spec const& spec)
 {
-    out.string(spec.id).string(spec.type).string(spec.arguments).u8(static_cast<std::uint8_t>(spec.restart));
-    out.number(detail::to_ms(spec.shutdown)).boolean(spec.intensity.has_value());
+    auto const flags = detail::flags_of(spec);
+    out.string(spec.id).string(spec.type).string(spec.arguments).u8(flags).number(detail::to_ms(spec.shutdown));
     if (spec.intensity)
         out.number(spec.intensity->max_restarts).number(static_cast<std::uint64_t>(spec.intensity->max_seconds.count()));
+    if (spec.backoff) {
+        out.number(detail::to_ms(spec.backoff->min)).number(detail::to_ms(spec.backoff->max));
+        out.number(spec.backoff->jitter_percent).number(detail::to_ms(spec.backoff->stable_after));
+    }
+    if ((flags & detail::has_more) != 0)
+        out.number(detail::zigzag(spec.priority)).string(spec.group).string(spec.isolated_type);
 }
 
 /// The spec is valid, or the reader has failed.
@@ -1994,12 +2246,28 @@ inline void encode(wire::writer& out, child_spec const& spec)
     spec.id = in.string(limits::child_id_size_max);
     spec.type = in.string(limits::type_name_size_max);
     spec.arguments = in.string(limits::arguments_size_max);
-    spec.restart = static_cast<restart_rule>(in.number(static_cast<std::uint64_t>(restart_rule::temporary)));
+    auto const flags = in.u8();
+    spec.restart = static_cast<restart_rule>(flags & detail::restart_mask);
+    spec.on_exhausted = (flags & detail::escalates) != 0 ? exhaustion::escalate : exhaustion::park;
+    spec.significant = (flags & detail::is_significant) != 0;
+    spec.is_supervisor = (flags & detail::is_a_supervisor) != 0;
     spec.shutdown = detail::from_ms(in.number());
-    if (in.boolean()) {
+    if ((flags & detail::has_intensity) != 0) {
         auto const restarts = static_cast<std::uint32_t>(in.number(limits::max_restarts_max));
         auto const seconds = in.number(static_cast<std::uint64_t>(limits::max_seconds_max.count()));
         spec.intensity = restart_intensity{restarts, std::chrono::seconds{static_cast<std::int64_t>(seconds)}};
+    }
+    if ((flags & detail::has_backoff) != 0) {
+        auto& backoff = spec.backoff.emplace();
+        backoff.min = detail::from_ms(in.number());
+        backoff.max = detail::from_ms(in.number());
+        backoff.jitter_percent = static_cast<std::uint32_t>(in.number(100));
+        backoff.stable_after = detail::from_ms(in.number());
+    }
+    if ((flags & detail::has_more) != 0) {
+        spec.priority = detail::from_zigzag(static_cast<std::uint32_t>(in.number(~std::uint32_t{0})));
+        spec.group = in.string(limits::group_name_size_max);
+        spec.isolated_type = in.string(limits::type_name_size_max);
     }
     if (in.ok() && !validate(spec).empty())
         in.fail();
@@ -2010,7 +2278,8 @@ inline void encode(wire::writer& out, child_spec const& spec)
 {
     wire::writer out{record.spec.id.size() + record.spec.type.size() + record.spec.arguments.size() + 40};
     out.u8(record_version).number(record.creation).fixed64(record.request.origin).number(record.request.number);
-    out.boolean(record.terminated).number(record.generations_before);
+    out.u8(static_cast<std::uint8_t>((record.terminated ? 1U : 0U) | (record.initial ? 2U : 0U)));
+    out.number(record.generations_before).number(record.ordinal);
     encode(out, record.spec);
     return out.take();
 }
@@ -2024,8 +2293,11 @@ inline void encode(wire::writer& out, child_spec const& spec)
     record.creation = in.number();
     record.request.origin = in.fixed64();
     record.request.number = in.number();
-    record.terminated = in.boolean();
+    auto const flags = in.number(3);
+    record.terminated = (flags & 1) != 0;
+    record.initial = (flags & 2) != 0;
     record.generations_before = in.number();
+    record.ordinal = in.number();
     record.spec = decode_spec(in);
     return in.complete() ? std::optional{std::move(record)} : std::nullopt;
 }
@@ -2034,7 +2306,11 @@ inline void encode(wire::writer& out, child_spec const& spec)
 {
     wire::writer out{record.claim.node.name.size() + record.reason.size() + 24};
     out.u8(record_version).node(record.claim.node).number(record.claim.generation).number(record.claim.right.term);
-    out.boolean(record.claim.right.quorate).u8(static_cast<std::uint8_t>(record.status)).string(record.reason);
+    auto const troubled = record.failures_in_row != 0 || record.node_deaths != 0;
+    out.boolean(record.claim.right.quorate);
+    out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(record.status) | (troubled ? 4U : 0U))).string(record.reason);
+    if (troubled)
+        out.number(record.failures_in_row).number(record.node_deaths);
     out.number(record.failure_ages.size());
     for (auto const age : record.failure_ages)
         out.number(detail::to_ms(age));
@@ -2051,8 +2327,15 @@ inline void encode(wire::writer& out, child_spec const& spec)
     record.claim.generation = in.number();
     record.claim.right.term = in.number();
     record.claim.right.quorate = in.boolean();
-    record.status = static_cast<owner_status>(in.number(static_cast<std::uint64_t>(owner_status::parked)));
+    auto const status = in.number(7);
+    record.status = static_cast<owner_status>(status & 3);
+    if (record.status > owner_status::parked)
+        return std::nullopt;
     record.reason = in.string(limits::reason_size_max);
+    if ((status & 4) != 0) {
+        record.failures_in_row = static_cast<std::uint32_t>(in.number(limits::failures_in_row_max));
+        record.node_deaths = static_cast<std::uint32_t>(in.number(limits::node_deaths_max));
+    }
     auto const count = in.count(limits::max_restarts_max + 1);
     for (std::size_t i = 0; i < count; ++i)
         record.failure_ages.push_back(
@@ -2087,6 +2370,8 @@ inline void encode(wire::writer& out, child_spec const& spec)
     out.number(record.generations_before).number(record.weight).number(record.types.size());
     for (auto const& type : record.types)
         out.string(type);
+    if (record.part == participation::gave_up)
+        out.string(record.reason);
     return out.take();
 }
 
@@ -2097,7 +2382,7 @@ inline void encode(wire::writer& out, child_spec const& spec)
     if (in.u8() != record_version)
         return std::nullopt;
     record.incarnation = in.number();
-    record.part = static_cast<participation>(in.number(static_cast<std::uint64_t>(participation::left)));
+    record.part = static_cast<participation>(in.number(static_cast<std::uint64_t>(participation::gave_up)));
     record.generations_before = in.number();
     record.weight = static_cast<std::uint32_t>(in.number(limits::node_weight_max));
     if (record.weight == 0)
@@ -2105,6 +2390,8 @@ inline void encode(wire::writer& out, child_spec const& spec)
     auto const count = in.count(limits::types_count_max);
     for (std::size_t i = 0; i < count; ++i)
         record.types.emplace_back(in.string(limits::type_name_size_max));
+    if (record.part == participation::gave_up)
+        record.reason = in.string(limits::reason_size_max);
     return in.complete() ? std::optional{std::move(record)} : std::nullopt;
 }
 
@@ -2129,6 +2416,8 @@ enum class acknowledge : std::uint32_t {
 } // namespace drover
 
 namespace drover::core {
+
+inline constexpr std::uint32_t targets_lost_max = 1'000;
 
 /// What a command does to a child. On the wire: append, never renumber.
 enum class command_kind : std::uint8_t {
@@ -2173,7 +2462,10 @@ struct command_message {
     /// Start: the last creation of this id that the requester knew of. A repeated start that was carried out, and whose child
     /// was deleted since, is older than what the executor knows, and so does not bring the child back.
     std::uint64_t creation_known = 0;
-    child_spec spec; ///< start and update: all of it; otherwise only the id
+    std::uint32_t initial = 0;      ///< start: its place in the list that every node was given, from 1; 0: a user's
+    std::uint32_t targets_lost = 0; ///< start: so many nodes died that it was sent to: any of them may have claimed the child
+    std::uint32_t node_deaths = 0;  ///< and so many of them perhaps because of it
+    child_spec spec;                ///< start and update: all of it; otherwise only the id
 };
 
 struct reply_message {
@@ -2185,6 +2477,13 @@ struct reply_message {
     std::string node;          ///< where the child runs
     std::string reason;
 };
+
+[[nodiscard]] inline reply_message refusal(errc code)
+{
+    reply_message reply;
+    reply.code = code;
+    return reply;
+}
 
 struct held_message {
     std::uint64_t number = 0;
@@ -2246,6 +2545,7 @@ namespace detail {
         message_kind::command, spec.id.size() + spec.type.size() + spec.arguments.size() + value.requester.size() + 64);
     out.u8(static_cast<std::uint8_t>(value.kind)).number(value.number).string(value.requester).fixed64(value.requester_origin);
     out.fixed32(static_cast<std::uint32_t>(value.level)).u8(value.hops).number(value.creation_known);
+    out.number(value.initial).number(value.targets_lost).number(value.node_deaths);
     if (value.kind == command_kind::start || value.kind == command_kind::update)
         encode(out, value.spec);
     else
@@ -2321,6 +2621,9 @@ namespace detail {
     value.level = static_cast<acknowledge>(in.fixed32());
     value.hops = in.u8();
     value.creation_known = in.number();
+    value.initial = static_cast<std::uint32_t>(in.number(~std::uint32_t{0}));
+    value.targets_lost = static_cast<std::uint32_t>(in.number(targets_lost_max));
+    value.node_deaths = static_cast<std::uint32_t>(in.number(limits::node_deaths_max));
     if (value.kind == command_kind::start || value.kind == command_kind::update)
         value.spec = decode_spec(in);
     else
@@ -2423,8 +2726,15 @@ inline constexpr node_index no_node = ~node_index{0};
 ///
 ///     (none) --launch--> starting --started--> running --stop--> stopping --stopped--> (none)
 ///                            |                    |
-///                            +----- failure ------+--> starting (restart in place), or parked --time--> starting
-enum class local_state : std::uint8_t { starting, running, stopping, parked };
+///                            +----- failure ------+--> waiting (its turn, or its backoff) --> starting
+///                                                  --> parked (its budget is spent) --time--> starting
+enum class local_state : std::uint8_t {
+    starting,
+    running,
+    stopping,
+    waiting, ///< claimed here, and nothing runs yet
+    parked,
+};
 
 /// Why a local instance is being stopped: what follows when it has.
 enum class stop_cause : std::uint8_t {
@@ -2433,6 +2743,7 @@ enum class stop_cause : std::uint8_t {
     hand_over, ///< another node is to run it
     yield,     ///< another instance goes on
     replace,   ///< its spec changed: start again here
+    sibling,   ///< another child failed: start again here, in order
     rebase,    ///< state was acknowledged to users on another branch: start again here, from that
     shutdown,  ///< the supervisor leaves, and nobody is there to take it
 };
@@ -2455,15 +2766,36 @@ struct waiter {
 
 /// What is kept of the spec that an instance was started with; the store has the rest.
 struct launched_spec {
-    restart_rule restart{};
+    /// What few specs have.
+    struct own_rules {
+        std::optional<restart_intensity> intensity;
+        std::optional<restart_backoff> backoff;
+    };
+
     duration shutdown{};
-    std::optional<restart_intensity> intensity;
     std::uint64_t digest = 0; ///< of all of it
+    std::unique_ptr<own_rules const> own;
+    restart_rule restart{};
+    exhaustion on_exhausted{};
+    bool significant = false;
 
     launched_spec() = default;
     explicit launched_spec(child_spec const& spec)
-        : restart{spec.restart}, shutdown{spec.shutdown}, intensity{spec.intensity}, digest{digest_of(spec)}
+        : shutdown{spec.shutdown}, digest{digest_of(spec)}, own{spec.intensity || spec.backoff
+                                                                    ? new own_rules{spec.intensity, spec.backoff}
+                                                                    : nullptr},
+          restart{spec.restart}, on_exhausted{spec.on_exhausted}, significant{spec.significant}
     {
+    }
+
+    [[nodiscard]] restart_intensity const& intensity_or(restart_intensity const& general) const
+    {
+        return own && own->intensity ? *own->intensity : general;
+    }
+
+    [[nodiscard]] restart_backoff const& backoff_or(restart_backoff const& general) const
+    {
+        return own && own->backoff ? *own->backoff : general;
     }
 
     [[nodiscard]] static std::uint64_t digest_of(child_spec const& spec)
@@ -2472,22 +2804,43 @@ struct launched_spec {
         auto const limit = spec.intensity ? mix64(std::uint64_t{spec.intensity->max_restarts} << 32
                                | static_cast<std::uint64_t>(spec.intensity->max_seconds.count()))
                                           : 0;
-        return hash64(spec.arguments, hash64(spec.type, mix64(rules) ^ limit));
+        auto const delay = spec.backoff
+            ? mix64(static_cast<std::uint64_t>(spec.backoff->min.count())
+                ^ mix64(static_cast<std::uint64_t>(spec.backoff->max.count())
+                    ^ mix64(static_cast<std::uint64_t>(spec.backoff->stable_after.count()) + spec.backoff->jitter_percent)))
+            : 0;
+        auto const more = mix64(std::uint64_t{static_cast<std::uint32_t>(spec.priority)} << 32
+            | static_cast<std::uint64_t>(spec.on_exhausted) << 2 | (spec.significant ? 2U : 0U) | (spec.is_supervisor ? 1U : 0U));
+        auto const names = spec.group.empty() && spec.isolated_type.empty() ? 0 : hash64(spec.group, hash64(spec.isolated_type));
+        return hash64(spec.arguments, hash64(spec.type, mix64(rules) ^ limit ^ delay ^ more ^ names));
     }
 };
 
+/// Index into `supervisor_options::groups`.
+inline constexpr std::uint32_t no_group = ~std::uint32_t{0};
+
 /// What only the node that runs a child knows.
 struct local_child {
-    local_state state = local_state::starting;
+    local_state state = local_state::waiting;
     stop_cause cause{};
     start_kind kind = start_kind::again;
-    bool asserted = false;  ///< has won a conflict by asserting itself
-    ownership::claim claim; ///< of this instance
-    launched_spec spec;     ///< that this instance was started with
-    supervision::restart_window window;
-    std::uint32_t parked_count = 0; ///< in a row
-    std::uint64_t forked_from = 0;  ///< stamp of the acknowledged checkpoint that its branch started from
+    start_cause why{};                 ///< of this instance, or of the next one while it waits
+    bool on_trial = false;             ///< started again after it was parked, and not stable yet: the next failure parks it
+    bool isolated = false;             ///< runs as its isolated type
+    bool asserted = false;             ///< has won a conflict by asserting itself
+    std::uint32_t parked_count = 0;    ///< in a row
+    std::uint32_t failures_in_row = 0; ///< without a stable run between them
+    std::uint32_t node_deaths = 0;     ///< in a row, of nodes where it was starting or had just started
+    std::int32_t priority = 0;
+    std::uint32_t group = no_group;
+    std::uint32_t run = 0; ///< of the sibling restart that it is part of
     node_index wanted_by = no_node;
+    std::uint64_t ordinal = 0; ///< in the order of starts
+    time_point running_since{};
+    std::uint64_t forked_from = 0; ///< stamp of the acknowledged checkpoint that its branch started from
+    ownership::claim claim;        ///< of this instance
+    launched_spec spec;            ///< that this instance was started with
+    supervision::restart_window window;
     std::string reason; ///< of the last failure
     std::vector<waiter> waiters;
 };
@@ -2506,10 +2859,15 @@ struct child_entry {
     bool review : 1 = false;    ///< by load: its place is to be decided anew
     bool want_sent : 1 = false; ///< until the timer says otherwise
     bool dirty : 1 = false;     ///< in the queue of the reconciler
+    bool significant : 1 = false;
+    bool significant_counted : 1 = false; ///< it is significant, and has not ended
+    bool grouped : 1 = false;             ///< placed with its group
+    bool supervisor : 1 = false;          ///< it supervises children of its own
     restart_rule restart{};
     owner_status status{};
     std::uint32_t type = 0; ///< index of the type's name
     node_index owner = no_node;
+    std::uint32_t since_ms = 0; ///< when the claim became known here; comes round every seven weeks
     std::uint64_t creation = 0;
     request_id request;
     generation_number generation = 0;
@@ -2520,7 +2878,17 @@ struct child_entry {
 
     std::unique_ptr<local_child> local;
 
-    [[nodiscard]] bool has_instance() const { return local != nullptr && local->state != local_state::parked; }
+    /// The claim became known here no longer ago than that.
+    [[nodiscard]] bool is_young(time_point now, duration age_max) const
+    {
+        return duration{std::chrono::milliseconds{ms_of(now) - since_ms}} <= age_max;
+    }
+    [[nodiscard]] static std::uint32_t ms_of(time_point at)
+    {
+        return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count());
+    }
+
+    [[nodiscard]] bool has_instance() const { return local != nullptr && local->state < local_state::waiting; }
     [[nodiscard]] ownership::standing right() const { return {term, quorate}; }
     [[nodiscard]] bool wanted_running() const { return present && !terminated && !(owned && status == owner_status::ended); }
 };
@@ -2598,8 +2966,10 @@ template <class Child>
 struct basic_node_entry {
     node_id id;
     bool alive = false;
-    bool recovered = false; ///< dead, and a regroup since then: its children may be claimed
+    bool recovered = false;  ///< dead, and a regroup since then: its children may be claimed
+    bool suspicious = false; ///< it died, and some of its children had just started
     presence here = presence::unknown;
+    time_point died{};
     std::uint32_t load = 0;   ///< how many of these should run
     std::uint32_t coming = 0; ///< more are on their way to it, by what this node asked
     Child* owned = nullptr;   ///< the children that it is recorded to own
@@ -2685,17 +3055,34 @@ using node_table = basic_node_table<child_entry>;
 
 // drover/core/options.hpp
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace drover {
+
+/// Children that belong together: placement keeps them on one node, and this strategy restarts them there.
+struct child_group {
+    std::string name;
+    restart_strategy strategy = restart_strategy::one_for_all;
+};
 
 /// How one supervisor behaves on one node. `name`, and whatever decides who owns what, must agree on all nodes.
 struct supervisor_options {
     std::string name = "default"; ///< the scope: supervisors of one name on several nodes are one
     drover::acknowledge acknowledge = drover::acknowledge::majority; ///< for specs and for checkpoints
     restart_intensity intensity{};                                   ///< of each child, unless its spec has one
+    intensity_scope intensity_counts = intensity_scope::per_child;
+    restart_backoff backoff{}; ///< of each child, unless its spec has one
+    drover::auto_shutdown auto_shutdown = drover::auto_shutdown::off;
+    std::vector<child_group> groups{};
+    /// Started once in the cluster, in this order, whichever node comes first. The same list on all nodes; one that was deleted
+    /// does not come back while a member lives.
+    std::vector<child_spec> children{};
+    std::size_t form_members = 1;                     ///< nothing is placed until so many members take part,
+    duration form_timeout = std::chrono::seconds{30}; ///< or for so long
     conflict_policy conflict = conflict_policy::keep_placed;
     std::uint32_t weight =
         1; ///< this node's share of the children, in proportion to the others': twice the weight, twice the children
@@ -2709,9 +3096,35 @@ struct supervisor_options {
     duration call_retry_interval = std::chrono::milliseconds{10}; ///< until a call to a child on the move is tried again
     duration park_min = std::chrono::seconds{1};                  ///< first wait of a parked child; doubles
     duration park_max = std::chrono::seconds{60};
-    duration audit_interval = std::chrono::seconds{5}; ///< between passes that look at every child
-    std::size_t audit_slice = 4'096;                   ///< children looked at in one turn
+    std::size_t starts_at_once_max = 1'000; ///< of children that are taken over or handed over, on this node
+    /// A child whose node dies this soon after it was about to start there is a suspect: after two such deaths in a row it is
+    /// put in quarantine, or started as its `isolated_type`.
+    duration suspicion_time = std::chrono::seconds{1};
+    duration quarantine_time = std::chrono::minutes{5}; ///< until a child in quarantine is tried again; may be `infinity`
+    duration audit_interval = std::chrono::seconds{5};  ///< between passes that look at every child
+    std::size_t audit_slice = 4'096;                    ///< children looked at in one turn
 };
+
+namespace limits {
+
+inline constexpr std::size_t groups_count_max = 10'000;
+inline constexpr std::size_t suspects_count_max = 16; ///< so few young children of a node that died are always suspects
+
+} // namespace limits
+
+/// What is wrong with a spec under these options, in one sentence that names the field; or nothing.
+[[nodiscard]] inline std::string validate(child_spec const& spec, supervisor_options const& options)
+{
+    if (auto sentence = validate(spec); !sentence.empty())
+        return sentence;
+    if (spec.significant && options.auto_shutdown == auto_shutdown::off)
+        return "significant means something only where auto_shutdown of the supervisor is not off";
+    if (!spec.group.empty() && std::none_of(options.groups.begin(), options.groups.end(), [&](auto const& known) {
+            return known.name == spec.group;
+        }))
+        return "group is '" + spec.group + "', which is not one of the supervisor's groups";
+    return {};
+}
 
 /// One sentence that names the field and says what is wrong with it, or an empty one.
 [[nodiscard]] inline std::string validate(supervisor_options const& options)
@@ -2733,6 +3146,24 @@ struct supervisor_options {
         return "park_min must be positive and at most park_max";
     if (options.audit_interval <= duration::zero() || options.audit_slice == 0)
         return "audit_interval and audit_slice must be positive";
+    if (options.form_members == 0 || options.form_timeout < duration::zero())
+        return "form_members must be positive, and form_timeout not negative";
+    if (options.starts_at_once_max == 0)
+        return "starts_at_once_max must be positive";
+    if (options.suspicion_time < duration::zero() || options.quarantine_time <= duration::zero())
+        return "suspicion_time must not be negative, and quarantine_time must be positive";
+    if (options.groups.size() > limits::groups_count_max)
+        return "groups are " + std::to_string(options.groups.size()) + ", more than " + std::to_string(limits::groups_count_max);
+    for (auto const& group : options.groups)
+        if (group.name.empty() || group.name.size() > limits::group_name_size_max)
+            return "groups: a name has 1 to " + std::to_string(limits::group_name_size_max) + " octets";
+    if (auto sentence = check_child_specs(options.children); !sentence.empty())
+        return "children: " + sentence;
+    for (auto const& spec : options.children)
+        if (auto sentence = validate(spec, options); !sentence.empty())
+            return "children: child '" + spec.id + "': " + sentence;
+    if (auto sentence = validate(options.backoff); !sentence.empty())
+        return sentence;
     return validate(options.intensity);
 }
 
@@ -3017,7 +3448,7 @@ public:
     [[nodiscard]] bool knows_type(std::uint32_t type) const
     {
         return std::any_of(records_.begin(), records_.end(),
-            [&](auto const& item) { return item.second.part != participation::left && has_type(item.second, type_name(type)); });
+            [&](auto const& item) { return item.second.is_member() && has_type(item.second, type_name(type)); });
     }
 
     /// All that count for acknowledgement: neither left nor removed.
@@ -3025,15 +3456,15 @@ public:
     {
         std::vector<node_id> result;
         for (auto const& [name, record] : records_)
-            if (record.part != participation::left)
+            if (record.is_member())
                 result.push_back({name, record.incarnation});
         return result;
     }
 
     [[nodiscard]] std::size_t members_count() const
     {
-        return static_cast<std::size_t>(std::count_if(
-            records_.begin(), records_.end(), [](auto const& item) { return item.second.part != participation::left; }));
+        return static_cast<std::size_t>(
+            std::count_if(records_.begin(), records_.end(), [](auto const& item) { return item.second.is_member(); }));
     }
 
     /// Larger than the generation of every child that was ever deleted.
@@ -3238,8 +3669,9 @@ enum class record_table : std::uint8_t {
     checkpoint = 2,  ///< what it last saved, under a claim that a majority knew of
     provisional = 3, ///< what it last saved, under a claim that only a minority could know of
     roster = 4,      ///< which nodes take part in this scope; each writes its own
+    retired = 5,     ///< children of the initial list that were deleted: no node brings them back
 };
-inline constexpr std::size_t record_tables_count = 5;
+inline constexpr std::size_t record_tables_count = 6;
 
 /// Orders concurrent writes to one record; the larger wins on every node. Equal ranks are ordered by the store: by its
 /// logical clock, then by the node that wrote. What the two numbers mean is up to the table.
@@ -3521,7 +3953,7 @@ namespace drover::core {
 /// A child is to be looked at again.
 struct child_timer {
     child_id id;
-    enum class kind : std::uint8_t { want, unpark, settle } what{};
+    enum class kind : std::uint8_t { want, unpark, settle, start } what{};
     generation_number generation = 0;
 };
 struct commands_timer {};
@@ -3531,8 +3963,11 @@ struct regroup_timer {
     std::uint64_t number = 0;
 };
 struct audit_timer {};
+struct initial_timer {}; ///< children of the initial list that nobody has started yet are looked for
+struct form_timer {};    ///< the cluster is not waited for any longer
 struct drain_timer {};
-using core_timer = std::variant<child_timer, commands_timer, calls_timer, hold_timer, regroup_timer, audit_timer, drain_timer>;
+using core_timer = std::variant<child_timer, commands_timer, calls_timer, hold_timer, regroup_timer, audit_timer, drain_timer,
+    initial_timer, form_timer>;
 
 /// A command that was given on this node, and waits for its answer.
 struct command_operation {
@@ -3556,15 +3991,40 @@ struct call_operation {
     time_point due = never;      ///< to be looked at
 };
 
-/// Something that is complete once a write of this node is held by enough members.
+/// Something that is complete, or may begin, once a write of this node is held by enough members.
 struct hold {
     std::uint64_t version = 0;
     time_point deadline{};
-    enum class kind : std::uint8_t { command, checkpoint } what{};
+    enum class kind : std::uint8_t { command, checkpoint, start } what{};
     std::string requester;    ///< of a command
     std::uint64_t number = 0; ///< of the command, or of the checkpoint
-    child_id id;              ///< of a checkpoint
+    child_id id;              ///< of a checkpoint or a start
     generation_number generation = 0;
+};
+
+/// A child that is to be started in its turn.
+struct start_in_turn {
+    std::int32_t priority = 0;
+    std::uint64_t ordinal = 0;
+    generation_number generation = 0;
+    child_id id;
+
+    /// For a heap whose first is started next.
+    static bool later(start_in_turn const& left, start_in_turn const& right)
+    {
+        if (left.priority != right.priority)
+            return left.priority < right.priority;
+        return left.ordinal != right.ordinal ? left.ordinal > right.ordinal : left.id > right.id;
+    }
+};
+
+/// Children that are restarted together.
+struct sibling_run {
+    std::vector<child_id> members; ///< in the order in which they start
+    std::size_t left = 0;          ///< so many of them may still run, when they stop one after another
+    std::size_t stopping = 0;      ///< so many of them, when they stop side by side
+    bool side_by_side = false;
+    time_point not_before{};
 };
 
 enum class phase : std::uint8_t { created, joining, running, draining, saying_goodbye, stopped };
@@ -3597,7 +4057,14 @@ struct core_state {
     node_table nodes;
     node_index own = no_node;
     child_table children;
-    std::size_t instances_count = 0; ///< children with a `local`
+    std::size_t instances_count = 0;   ///< children with a `local`
+    std::size_t starting_count = 0;    ///< of them, those whose start is under way
+    std::size_t significant_count = 0; ///< children that are significant, and have not ended
+    std::uint64_t last_ordinal = 0;
+    std::vector<start_in_turn> starts_waiting;            ///< a heap
+    std::vector<std::vector<child_entry*>> group_members; ///< by group: those that this node runs or is about to
+    std::map<std::uint32_t, sibling_run> sibling_runs;
+    std::uint32_t sibling_runs_begun = 0;
     timer_queue<core_timer> timers;
     std::vector<child_entry*> dirty;
     std::vector<std::string> types; ///< registered on this node
@@ -3606,6 +4073,13 @@ struct core_state {
     drover::counters counters;
     core::phase phase = phase::created;
     bool events_wanted = false;
+    time_point input_time{}; ///< of the input that is being taken
+
+    // failures of the supervisor
+    supervision::restart_window window; ///< of all children here, where they share a budget
+    std::optional<time_point> restored; ///< when all children here were last restarted
+    std::string giving_up;              ///< why this supervisor is about to stop on every node
+    bool gave_up = false;               ///< it stops on every node
 
     // regroup
     std::uint64_t regroup_number = 0;
@@ -3626,6 +4100,10 @@ struct core_state {
     bool hold_timer_set = false;
     std::deque<std::pair<request_id, reply_message>> answered; ///< the last commands carried out here, against repetition
     std::uint64_t next_request = 1;
+
+    // forming and the initial list
+    bool form_over = false;                  ///< the cluster is not waited for any longer
+    std::vector<std::uint32_t> initial_left; ///< indexes into `options.children`: not seen yet
 
     // audit
     std::size_t audit_position = 0;
@@ -3677,7 +4155,63 @@ struct core_state {
     void drop_local(child_entry& child)
     {
         --instances_count;
+        enter(*child.local, local_state::waiting);
+        leave_group(child);
         child.local.reset();
+    }
+
+    void enter(local_child& local, local_state next)
+    {
+        starting_count += next == local_state::starting ? 1U : 0U;
+        starting_count -= local.state == local_state::starting ? 1U : 0U;
+        local.state = next;
+    }
+
+    /// A name that is not in the options is as none. O(groups), nothing for most.
+    void join_group(child_entry& child, std::string_view name)
+    {
+        auto const found = name.empty()
+            ? options.groups.end()
+            : std::find_if(options.groups.begin(), options.groups.end(), [&](auto const& group) { return group.name == name; });
+        auto const group = found == options.groups.end() ? no_group : static_cast<std::uint32_t>(found - options.groups.begin());
+        if (group == child.local->group)
+            return;
+        leave_group(child);
+        child.local->group = group;
+        group_members.resize(options.groups.size());
+        if (group != no_group)
+            group_members[group].push_back(&child);
+    }
+
+    void leave_group(child_entry& child)
+    {
+        if (child.local->group != no_group)
+            std::erase(group_members[std::exchange(child.local->group, no_group)], &child);
+    }
+
+    [[nodiscard]] bool is_present(bytes_view id) const
+    {
+        auto const* const child = children.find(id);
+        return child != nullptr && child->present;
+    }
+
+    [[nodiscard]] static bool in_quarantine(child_entry const& child)
+    {
+        return child.local && child.local->state == local_state::parked && child.local->node_deaths >= limits::node_deaths_max;
+    }
+
+    /// A significant child has ended by itself.
+    void on_significant_end(bytes_view id)
+    {
+        if (options.auto_shutdown == auto_shutdown::any_significant
+            || (options.auto_shutdown == auto_shutdown::all_significant && significant_count == 0))
+            giving_up = "shutdown: significant child '" + std::string{id} + "' has ended";
+    }
+
+    /// Placement keeps the children of a group together.
+    [[nodiscard]] std::uint64_t key_of(bytes_view id, bytes_view group) const
+    {
+        return group.empty() ? children.key_of(id) : mix64(children.key_of(group));
     }
 
     /// The node that decides about a child that nobody runs; and runs it, unless placement is by load.
@@ -3723,7 +4257,7 @@ struct core_state {
     [[nodiscard]] bool counts_as_member(node_id const& id) const
     {
         auto const* const record = roster.find(id.name);
-        return record != nullptr && record->incarnation == id.incarnation && record->part != participation::left;
+        return record != nullptr && record->incarnation == id.incarnation && record->is_member();
     }
 
     /// The members that are alive, this node included whether or not it has announced itself.
@@ -3852,14 +4386,26 @@ struct core_state {
         child.terminated = record.terminated;
         child.creation = record.creation;
         child.request = record.request;
+        last_ordinal = std::max(last_ordinal, record.ordinal);
         count(child);
     }
 
     void take_spec(child_entry& child, spec_record const& record)
     {
+        take_rules(child, record.spec);
         take_creation(child, record);
-        child.restart = record.spec.restart;
-        child.type = roster.intern_type(record.spec.type);
+    }
+
+    /// What an entry keeps of a spec.
+    void take_rules(child_entry& child, child_spec const& spec)
+    {
+        child.significant = spec.significant;
+        child.supervisor = spec.is_supervisor;
+        child.restart = spec.restart;
+        child.type = roster.intern_type(spec.type);
+        if (child.grouped || !spec.group.empty())
+            child.key = key_of(*child.id, spec.group);
+        child.grouped = !spec.group.empty();
     }
 
     void read_owner(child_entry& child)
@@ -3874,6 +4420,8 @@ struct core_state {
 
     void take_owner(child_entry& child, owner_record const& record)
     {
+        if (!child.owned || child.generation != record.claim.generation)
+            child.since_ms = child_entry::ms_of(input_time);
         child.owned = true;
         nodes.set_owner(child, nodes.intern(record.claim.node));
         child.generation = record.claim.generation;
@@ -3883,7 +4431,14 @@ struct core_state {
         count(child);
     }
 
-    void count(child_entry& child) { nodes.set_counted(child, child.owned && child.wanted_running()); }
+    void count(child_entry& child)
+    {
+        nodes.set_counted(child, child.owned && child.wanted_running());
+        if (auto const significant = child.significant && child.wanted_running(); significant != child.significant_counted) {
+            child.significant_counted = significant;
+            significant_count += significant ? 1U : ~std::size_t{0};
+        }
+    }
 
     [[nodiscard]] std::optional<spec_record> spec_of(bytes_view id) const
     {
@@ -3897,6 +4452,28 @@ struct core_state {
         return found ? decode_owner_record(found->value) : std::nullopt;
     }
 
+    // ---- numbers -----------------------------------------------------------------------------------------------------
+
+    /// What a new creation of this id must be larger than. The largest generation ever deleted stands for the creations that
+    /// are forgotten.
+    [[nodiscard]] std::uint64_t creations_before(bytes_view id) const
+    {
+        return std::max(creation_of(id), roster.generations_before() << 16);
+    }
+
+    /// The last creation of this id that is remembered here.
+    [[nodiscard]] std::uint64_t creation_of(bytes_view id) const
+    {
+        auto const last = store.rank_of(record_table::spec, id);
+        return last ? last->major : 0;
+    }
+
+    [[nodiscard]] generation_number recorded_generation(child_entry const& child) const
+    {
+        auto const last = store.rank_of(record_table::owner, *child.id);
+        return last ? last->major : 0;
+    }
+
     void write_roster(participation part)
     {
         auto const* const present = roster.find(self.name);
@@ -3905,6 +4482,8 @@ struct core_state {
         record.part = part;
         record.weight = options.weight;
         record.types = types;
+        if (part == participation::gave_up)
+            record.reason = giving_up.substr(0, limits::reason_size_max);
         record.generations_before = present == nullptr ? 0 : present->generations_before;
         write_roster(std::move(record));
         reviewing = true;
@@ -3928,10 +4507,12 @@ struct core_state {
 
 // drover/core/census.hpp
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace drover {
 
@@ -3940,6 +4521,7 @@ enum class child_status : std::uint8_t {
     running_here,
     running_elsewhere, ///< by the record of another node that is alive
     starting,
+    restarting, ///< it has failed, and waits to be started again
     stopping,
     moving,     ///< this node has asked the owner to hand it over
     claiming,   ///< its owner is dead, and this node or another is about to take it over
@@ -3955,6 +4537,7 @@ enum class child_status : std::uint8_t {
     case child_status::running_here: return "running here";
     case child_status::running_elsewhere: return "running elsewhere";
     case child_status::starting: return "starting";
+    case child_status::restarting: return "restarting";
     case child_status::stopping: return "stopping";
     case child_status::moving: return "moving";
     case child_status::claiming: return "claiming";
@@ -3974,13 +4557,15 @@ struct child_info {
     std::string node; ///< the recorded owner
     generation_number generation = 0;
     restart_rule restart{};
-    std::string reason; ///< of a parked one, where it is parked
+    std::string reason;                ///< of a parked one; of the last failure, where it runs
+    std::uint32_t failures_in_row = 0; ///< without a stable run between them
+    std::uint32_t node_deaths = 0;     ///< in a row, of nodes where it had just started
 };
 
 /// As OTP's `count_children`.
 struct child_counts {
     std::size_t specs = 0;
-    std::size_t supervisors = 0; ///< children that are supervisors: none yet
+    std::size_t supervisors = 0; ///< children that are supervisors themselves
     std::size_t workers = 0;     ///< the others
     std::size_t active = 0;      ///< running or about to, anywhere
     std::size_t parked = 0;
@@ -3997,6 +4582,7 @@ template <class State>
         case local_state::starting: return child_status::starting;
         case local_state::running: return child_status::running_here;
         case local_state::stopping: return child_status::stopping;
+        case local_state::waiting: return child.local->failures_in_row > 0 ? child_status::restarting : child_status::starting;
         case local_state::parked: return child_status::parked;
         }
     }
@@ -4025,12 +4611,50 @@ template <class State>
     info.node = child.owned ? core.nodes[child.owner].id.name : std::string{};
     info.generation = child.owned ? child.generation : 0;
     info.restart = child.restart;
-    if (child.local)
+    if (child.local) {
         info.reason = child.local->reason;
-    else if (child.owned && child.status != owner_status::active)
-        if (auto const record = core.owner_of(*child.id))
-            info.reason = record->reason;
+        info.failures_in_row = child.local->failures_in_row;
+        info.node_deaths = child.local->node_deaths;
+    } else if (auto record = child.owned ? core.owner_of(*child.id) : std::nullopt) {
+        info.reason = std::move(record->reason);
+        info.failures_in_row = record->failures_in_row;
+        info.node_deaths = record->node_deaths;
+    }
     return info;
+}
+
+/// Sorted by id. O(children log children).
+template <class State>
+[[nodiscard]] std::vector<child_info> which_children(State const& core, bool only_local)
+{
+    std::vector<child_entry const*> listed;
+    for (auto const* const child : core.children.order())
+        if (only_local ? child->has_instance() : child->present)
+            listed.push_back(child);
+    std::sort(listed.begin(), listed.end(), [](auto const* left, auto const* right) { return *left->id < *right->id; });
+    std::vector<child_info> result;
+    result.reserve(listed.size());
+    for (auto const* const child : listed)
+        result.push_back(info_of(core, *child));
+    return result;
+}
+
+/// O(children).
+template <class State>
+[[nodiscard]] child_counts count_children(State const& core)
+{
+    child_counts counts;
+    for (auto const* const child : core.children.order()) {
+        counts.local += child->has_instance() ? 1U : 0U;
+        if (!child->present)
+            continue;
+        ++counts.specs;
+        ++(child->supervisor ? counts.supervisors : counts.workers);
+        auto const active = child->wanted_running() && child->owned;
+        counts.active += active && child->status == owner_status::active ? 1U : 0U;
+        counts.parked += active && child->status == owner_status::parked ? 1U : 0U;
+    }
+    return counts;
 }
 
 /// Why a child is where it is, in sentences.
@@ -4053,6 +4677,10 @@ template <class State>
         text += ", or, when that carries its share, the next; what was decided stands until the members change";
     if (!core.regrouped)
         text += "; the members have not all answered since the view changed, so nothing is taken over yet";
+    if (info.failures_in_row > 0)
+        text += "; it failed " + std::to_string(info.failures_in_row) + " times in a row";
+    if (info.node_deaths > 0)
+        text += "; " + std::to_string(info.node_deaths) + " nodes in a row died when it had just started on them";
     if (!info.reason.empty())
         text += "; reason: " + info.reason;
     return text;
@@ -7222,6 +7850,30 @@ using child_timers = basic_child_timers<child_link>;
 
 } // namespace drover::detail
 
+// drover/child/guarded.hpp
+
+#include <exception>
+#include <optional>
+#include <string>
+
+namespace drover::detail {
+
+/// Runs user code: the reason of what it throws, or none.
+template <class Code>
+std::optional<std::string> guarded(Code&& code)
+{
+    try {
+        code();
+        return std::nullopt;
+    } catch (std::exception const& error) {
+        return std::string{error.what()};
+    } catch (...) {
+        return "an exception that is no std::exception";
+    }
+}
+
+} // namespace drover::detail
+
 // drover/child/instance_table.hpp
 
 #include <algorithm>
@@ -7239,7 +7891,8 @@ public:
         std::shared_ptr<child_link> link;
         std::unique_ptr<Child> child;
         bool stopping = false;
-        bool save = false; ///< its state is wanted when it has stopped
+        bool start_failing = false; ///< its start has failed, and it cleans up behind itself
+        bool save = false;          ///< its state is wanted when it has stopped
     };
 
     /// Pre: there is no instance of this child.
@@ -7423,8 +8076,10 @@ public:
 
     void fail_all(errc code)
     {
-        while (!core_.calls.empty())
-            finish(core_.calls.begin()->first, code, {});
+        while (!core_.calls.empty()) {
+            auto const& [number, operation] = *core_.calls.begin();
+            finish(number, operation.target != no_node ? errc::outcome_unknown : code, {});
+        }
     }
 
     // ---- the child's node --------------------------------------------------------------------------------------------
@@ -7544,8 +8199,10 @@ public:
         }
     }
 
-    /// Gives up what is late. A command has a deadline of its own, where it was given.
-    void on_timer(time_point now)
+    /// Gives up what is late, and calls `start` for a start that has waited for long enough. A command has a deadline of its own,
+    /// where it was given.
+    template <class Start>
+    void on_timer(time_point now, Start&& start)
     {
         core_.hold_timer_set = false;
         for (auto at = core_.holds.begin(); at != core_.holds.end();) {
@@ -7555,6 +8212,8 @@ public:
                 queue.pop_front();
                 if (late.what == hold::kind::checkpoint)
                     core_.effects.push_back(checkpoint_done_effect{late.number, errc::not_acknowledged});
+                else if (late.what == hold::kind::start)
+                    start(late);
             }
             at = queue.empty() ? core_.holds.erase(at) : std::next(at);
         }
@@ -7578,7 +8237,7 @@ private:
 
 } // namespace drover::core
 
-// drover/core/reconciler.hpp
+// drover/core/lifecycle.hpp
 
 #include <algorithm>
 #include <optional>
@@ -7588,131 +8247,120 @@ private:
 
 namespace drover::core {
 
-/// Compares what should be (spec, placement, view) with what is (claim, local instance) and takes the next step. Driven by
-/// changes: whatever changes marks a child, `run` looks at the marked ones. Each step is O(1).
+/// The steps of one child's life on this node: claimed, started in its turn, saved, stopped, forgotten. Decides nothing: the
+/// reconciler and `restarts` say which step comes next. Each is O(1), a turn in the queue of starts O(log of those that wait).
 template <class State, class Commands>
-class reconciler {
+class lifecycle {
 public:
-    reconciler(State& state, Commands commands, time_point now) : core_{state}, commands_{commands}, now_{now} {}
+    lifecycle(State& state, Commands commands, time_point now) : core_{state}, commands_{commands}, now_{now} {}
 
-    void run()
+    // ---- starting ----------------------------------------------------------------------------------------------------
+
+    /// Records the claim, and starts an instance under it at once. Takes the spec out of `record`. Pre: no instance runs here.
+    void launch(child_entry& child, ownership::claim claim, spec_record& record, start_kind kind, start_cause why)
     {
-        while (!core_.dirty.empty()) {
-            auto* const child = core_.dirty.back();
-            core_.dirty.pop_back();
-            child->dirty = false;
-            reconcile(*child);
-        }
+        claim_here(child, std::move(claim), record, kind, why);
+        begin(child, std::move(record.spec));
     }
 
-    // ---- inputs about local instances --------------------------------------------------------------------------------
-
-    void on_started(child_entry& child)
+    /// Records the claim; the instance is started by `enqueue`, or when its backoff is over. Pre: no instance runs here.
+    local_child& reserve(child_entry& child, ownership::claim claim, spec_record const& record, start_cause why)
     {
-        auto& local = *child.local;
-        local.state = local_state::running;
-        local.kind = start_kind::again;
-        core_.tell(event_kind::child_started, *child.id, local.claim.generation);
-        settle(child, errc::success);
-        core_.mark(child); // it may be wanted elsewhere by now
-    }
-
-    void on_start_failed(child_entry& child, std::string_view reason)
-    {
-        ++core_.counters.start_failures;
-        core_.tell(event_kind::child_start_failed, *child.id, child.local->claim.generation, reason);
-        switch (child.local->kind) {
-        case start_kind::first: return undo_first_start(child, reason);
-        case start_kind::revived: return undo_revival(child, reason);
-        case start_kind::again: return fail(child, supervision::exit_kind::failure, reason);
-        }
-    }
-
-    void on_exit(child_entry& child, supervision::exit_kind kind, std::string_view reason)
-    {
-        core_.tell(event_kind::child_exited, *child.id, child.local->claim.generation, reason);
-        if (kind == supervision::exit_kind::failure)
-            ++core_.counters.failures;
-        if (supervision::restarts(child.local->spec.restart, kind))
-            return fail(child, kind, reason);
-        auto const temporary = child.local->spec.restart == restart_rule::temporary;
-        end(child);
-        if (temporary)
-            remove_records(child);
-        core_.mark(child);
-    }
-
-    void on_stopped(child_entry& child, std::optional<saved_state> saved)
-    {
-        auto& local = *child.local;
-        core_.tell(event_kind::child_stopped, *child.id, local.claim.generation);
-        if (saved && !planted(planted_fault::stop_not_awaited))
-            save(child, std::move(*saved));
-        switch (local.cause) {
-        case stop_cause::terminate: end(child); break;
-        case stop_cause::remove: drop(child, errc::success); break;
-        case stop_cause::hand_over: hand_over(child); break;
-        case stop_cause::yield: drop(child, errc::superseded); break;
-        case stop_cause::replace: again(child, ownership::succeed(core_.self, last_claim(child))); break;
-        case stop_cause::rebase:
-            again(child, ownership::take(core_.self, last_generation(child), local.claim.right, core_.quorate));
-            break;
-        case stop_cause::shutdown: drop(child, errc::shutting_down); break;
-        }
-        core_.mark(child);
-    }
-
-    void on_want(child_entry& child, node_index from)
-    {
-        if (!core_.owned_here(child) || !child.local)
-            return;
-        child.local->wanted_by = from;
-        core_.mark(child);
-    }
-
-    void on_unpark(child_entry& child, generation_number generation)
-    {
-        if (!child.local || child.local->state != local_state::parked || child.local->claim.generation != generation)
-            return;
-        child.local->window.clear();
-        again(child, ownership::succeed(core_.self, last_claim(child)));
-    }
-
-    // ---- steps that others ask for -----------------------------------------------------------------------------------
-
-    /// Starts an instance here under `claim`, which becomes the recorded one. Pre: no instance runs here.
-    local_child& launch(child_entry& child, ownership::claim claim, child_spec spec, start_kind kind)
-    {
-        auto& local = child.local ? *child.local : core_.make_local(child);
-        local.state = local_state::starting;
-        local.kind = kind;
-        local.claim = std::move(claim);
-        local.wanted_by = no_node;
-        core_.write_owner(child, {local.claim, owner_status::active, {}, local.window.ages(now_)});
-        begin(child, std::move(spec));
+        auto& local = claim_here(child, std::move(claim), record, start_kind::again, why);
+        core_.enter(local, local_state::waiting);
         return local;
     }
 
-    /// The instance is to stop; `on_stopped` follows. Nothing changes when it is being stopped already, but for the cause.
-    void stop(child_entry& child, stop_cause cause)
+    /// The next instance here, on the same branch, with the spec as it is now. False when it is not to run here any more: then
+    /// nothing is left of it on this node.
+    [[nodiscard]] bool reserve_next(child_entry& child, start_cause why)
+    {
+        auto record = spec_to_run(child);
+        if (record)
+            reserve(child, ownership::succeed(core_.self, last_claim(child)), *record, why);
+        return record.has_value();
+    }
+
+    /// Starts again here, at once, with the spec as it is now.
+    void again(child_entry& child, ownership::claim claim, start_cause why)
+    {
+        if (auto record = spec_to_run(child))
+            launch(child, std::move(claim), *record, start_kind::again, why);
+    }
+
+    /// What waits is started in its turn: by priority, then in the order of the specs; no more than `starts_at_once_max` at a
+    /// time.
+    void enqueue(child_entry& child)
+    {
+        auto const& local = *child.local;
+        core_.starts_waiting.push_back({local.priority, local.ordinal, local.claim.generation, *child.id});
+        std::push_heap(core_.starts_waiting.begin(), core_.starts_waiting.end(), start_in_turn::later);
+    }
+
+    void enqueue_at(child_entry& child, time_point at)
+    {
+        if (at <= now_)
+            return enqueue(child);
+        core_.timers.set(at, child_timer{*child.id, child_timer::kind::start, child.local->claim.generation});
+    }
+
+    void release_starts()
+    {
+        while (!core_.starts_waiting.empty() && core_.starting_count < core_.options.starts_at_once_max) {
+            std::pop_heap(core_.starts_waiting.begin(), core_.starts_waiting.end(), start_in_turn::later);
+            auto const next = std::move(core_.starts_waiting.back());
+            core_.starts_waiting.pop_back();
+            auto* const child = core_.children.find(next.id);
+            if (child == nullptr || !child->local || child->local->state != local_state::waiting || child->local->run != 0
+                || child->local->claim.generation != next.generation)
+                continue; // it was stopped meanwhile
+            if (auto record = spec_to_run(*child))
+                begin(*child, std::move(record->spec));
+        }
+    }
+
+    // ---- stopping ----------------------------------------------------------------------------------------------------
+
+    /// The instance is to stop; `on_stopped` follows. True when nothing runs, so that it has stopped with that. Nothing changes
+    /// when it is being stopped already, but for the cause.
+    [[nodiscard]] bool stop(child_entry& child, stop_cause cause)
     {
         auto& local = *child.local;
         auto const stopping = local.state == local_state::stopping;
-        if (stopping && local.cause != stop_cause::hand_over && local.cause != stop_cause::replace)
-            return;
+        if (stopping && !gives_way(local.cause, cause))
+            return false;
         local.cause = cause;
         if (cause == stop_cause::hand_over)
             core_.nodes.set_counted(child, false); // it is on its way
         if (stopping)
-            return;
-        if (local.state == local_state::parked) {
-            local.state = local_state::stopping;
-            return on_stopped(child, std::nullopt);
-        }
-        local.state = local_state::stopping;
-        auto const save = cause == stop_cause::hand_over || cause == stop_cause::replace || cause == stop_cause::shutdown;
+            return false;
+        auto const runs = local.state == local_state::starting || local.state == local_state::running;
+        core_.enter(local, local_state::stopping);
+        if (!runs)
+            return true;
+        auto const save = cause == stop_cause::hand_over || cause == stop_cause::replace || cause == stop_cause::sibling
+            || cause == stop_cause::shutdown;
         core_.effects_after_sends.push_back(stop_effect{*child.id, local.claim.generation, local.spec.shutdown, save});
+        return false;
     }
+
+    /// Its work is done, or it is not wanted: the record says that it does not run.
+    void end(child_entry& child)
+    {
+        if (core_.owned_here(child)) {
+            auto const& local = *child.local;
+            core_.write_owner(child, {local.claim, owner_status::ended, local.reason, {}});
+        }
+        drop(child, errc::success);
+    }
+
+    void drop(child_entry& child, errc code)
+    {
+        settle(child, code);
+        core_.drop_local(child);
+    }
+
+    // ---- records -----------------------------------------------------------------------------------------------------
 
     /// Writes what an instance saved, on the branch that it runs on. Returns the version of the write, 0 when it was outranked.
     std::uint64_t save(child_entry& child, saved_state state)
@@ -7729,6 +8377,8 @@ public:
     void remove_records(child_entry& child)
     {
         remember_generation(child.generation);
+        if (auto const record = core_.spec_of(*child.id); record && record->initial)
+            core_.store.put(record_table::retired, *child.id, {record->creation, 0}, {});
         core_.store.remove(record_table::spec, *child.id, {child.creation, 1});
         for (auto const table : {record_table::owner, record_table::checkpoint, record_table::provisional})
             if (auto const rank = core_.store.rank_of(table, *child.id))
@@ -7738,6 +8388,655 @@ public:
         core_.tell(event_kind::child_deleted, *child.id);
         core_.mark(child);
     }
+
+    /// The running instance goes on under this claim. What it saved provisionally is acknowledged when the claim is quorate.
+    void regrant(child_entry& child, ownership::claim claim)
+    {
+        auto& local = *child.local;
+        auto const old = std::exchange(local.claim, std::move(claim));
+        write_claim(child);
+        if (auto provisional = provisional_of(child); provisional && local.claim.right.quorate && !old.right.quorate) {
+            if (provisional->forked_from == local.forked_from && provisional->generation <= old.generation)
+                save(child, {provisional->schema_version, std::move(provisional->data)});
+            remove_provisional(child);
+        }
+        core_.effects_after_sends.push_back(regrant_effect{*child.id, old.generation, local.claim.generation});
+    }
+
+    [[nodiscard]] std::uint64_t acknowledged_stamp(child_entry const& child) const
+    {
+        auto const found = core_.store.find(record_table::checkpoint, *child.id);
+        return found ? found->stamp : 0;
+    }
+
+    [[nodiscard]] ownership::claim last_claim(child_entry const& child) const
+    {
+        return {core_.nodes[child.owner].id, child.generation, child.right()};
+    }
+
+    [[nodiscard]] generation_number last_generation(child_entry const& child) const
+    {
+        auto const local = child.local ? child.local->claim.generation : 0;
+        return std::max(child.owned ? child.generation : 0, local);
+    }
+
+    void settle(child_entry& child, errc code, std::string_view reason = {}) { commands_.settle(child, code, reason, now_); }
+
+private:
+    // What a stop was begun for gives way to what is asked now.
+    [[nodiscard]] static bool gives_way(stop_cause present, stop_cause asked)
+    {
+        switch (present) {
+        case stop_cause::hand_over:
+        case stop_cause::replace: return asked != stop_cause::sibling;
+        case stop_cause::sibling: return asked != stop_cause::sibling && asked != stop_cause::replace;
+        default: return false;
+        }
+    }
+
+    [[nodiscard]] std::optional<spec_record> spec_to_run(child_entry& child)
+    {
+        auto record = core_.spec_of(*child.id);
+        if (record && child.wanted_running() && !core_.leaving() && (!child.owned || child.owner == core_.own))
+            return record;
+        drop(child, errc::superseded);
+        core_.mark(child);
+        return std::nullopt;
+    }
+
+    local_child& claim_here(
+        child_entry& child, ownership::claim claim, spec_record const& record, start_kind kind, start_cause why)
+    {
+        auto& local = child.local ? *child.local : core_.make_local(child);
+        local.kind = kind;
+        local.why = why;
+        local.claim = std::move(claim);
+        local.wanted_by = no_node;
+        local.priority = record.spec.priority;
+        local.ordinal = record.ordinal;
+        core_.join_group(child, record.spec.group);
+        write_claim(child);
+        return local;
+    }
+
+    void write_claim(child_entry& child)
+    {
+        auto const& local = *child.local;
+        core_.write_owner(
+            child, {local.claim, owner_status::active, {}, local.window.ages(now_), local.failures_in_row, local.node_deaths});
+    }
+
+    // Chooses the state that the instance starts from, and hands it to the shell.
+    void begin(child_entry& child, child_spec spec)
+    {
+        auto& local = *child.local;
+        core_.enter(local, local_state::starting);
+        local.spec = launched_spec{spec};
+        core_.join_group(child, spec.group);
+        if (local.isolated = local.node_deaths >= limits::node_deaths_max && !spec.isolated_type.empty(); local.isolated)
+            spec.type = spec.isolated_type;
+        ++core_.counters.starts;
+        core_.tell(event_kind::child_starting, *child.id, local.claim.generation, to_string(local.why));
+        local.forked_from = acknowledged_stamp(child);
+        std::optional<saved_state> state;
+        if (auto provisional = provisional_of(child); provisional && provisional->forked_from == local.forked_from)
+            state = saved_state{provisional->schema_version, std::move(provisional->data)};
+        else if (auto const found = core_.store.find(record_table::checkpoint, *child.id))
+            if (auto record = decode_checkpoint_record(found->value))
+                state = saved_state{record->schema_version, std::move(record->data)};
+        core_.effects_after_sends.push_back(start_effect{std::move(spec.id), std::move(spec.type), std::move(spec.arguments),
+            local.claim.generation, std::move(state), local.why});
+    }
+
+    [[nodiscard]] std::optional<checkpoint_record> provisional_of(child_entry const& child) const
+    {
+        auto const found = core_.store.find(record_table::provisional, *child.id);
+        return found ? decode_checkpoint_record(found->value) : std::nullopt;
+    }
+
+    void remove_provisional(child_entry& child)
+    {
+        if (auto const rank = core_.store.rank_of(record_table::provisional, *child.id))
+            core_.store.remove(record_table::provisional, *child.id, *rank);
+    }
+
+    void remember_generation(generation_number generation)
+    {
+        if (generation <= core_.roster.generations_before())
+            return;
+        auto const* const present = core_.roster.find(core_.self.name);
+        if (present == nullptr)
+            return;
+        auto record = *present;
+        record.generations_before = generation;
+        core_.write_roster(std::move(record));
+    }
+
+    State& core_;
+    Commands commands_;
+    time_point now_;
+};
+
+} // namespace drover::core
+
+// drover/core/sibling_restart.hpp
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace drover::core {
+
+/// Children on this node that are restarted together: those of a group, by its strategy, one after another from the last to the
+/// first as in OTP; or all of the supervisor, which stop side by side. When none of them runs any more they start, in the
+/// order of their specs. O(log n) a child.
+template <class State, class Commands>
+class sibling_restarts {
+public:
+    sibling_restarts(State& state, Commands commands, time_point now) : core_{state}, life_{state, commands, now} {}
+
+    /// Restarts the group of a child that failed. They start at `not_before`. False when it stands alone.
+    [[nodiscard]] bool begin(child_entry& failed, start_cause why, time_point not_before)
+    {
+        if (failed.local->group == no_group)
+            return false;
+        auto const strategy = core_.options.groups[failed.local->group].strategy;
+        if (strategy == restart_strategy::one_for_one)
+            return false;
+        std::vector<child_entry*> members;
+        for (auto* const sibling : core_.group_members[failed.local->group])
+            if (sibling != &failed && sibling->local->run == 0 && sibling->local->state != local_state::parked
+                && (strategy == restart_strategy::one_for_all || before(failed, *sibling)))
+                members.push_back(sibling);
+        if (members.empty())
+            return false;
+        core_.tell(event_kind::siblings_restarting, core_.options.groups[failed.local->group].name, 0, *failed.id);
+        restart(failed, std::move(members), why, not_before, false);
+        return true;
+    }
+
+    /// Restarts all that this node runs, the parked ones included, with new budgets.
+    void begin_all(child_entry& failed, start_cause why)
+    {
+        std::vector<child_entry*> members;
+        for (auto* child = core_.nodes[core_.own].owned; child != nullptr; child = child->next_owned) {
+            if (!child->local)
+                continue;
+            child->local->window.clear();
+            child->local->failures_in_row = child->local->parked_count = 0;
+            if (child != &failed && !core_.in_quarantine(*child))
+                members.push_back(child);
+        }
+        core_.sibling_runs.clear(); // their members are among these
+        restart(failed, std::move(members), why, time_point::min(), true);
+    }
+
+    /// A member has stopped.
+    void advance(std::uint32_t number)
+    {
+        auto const found = core_.sibling_runs.find(number);
+        if (found == core_.sibling_runs.end())
+            return;
+        auto& run = found->second;
+        if (run.side_by_side ? --run.stopping == 0 : !stop_next(number, run))
+            start(found);
+    }
+
+private:
+    using runs_type = std::remove_cvref_t<decltype(std::declval<State&>().sibling_runs)>;
+
+    static bool before(child_entry const& left, child_entry const& right)
+    {
+        auto const one = left.local->ordinal;
+        auto const other = right.local->ordinal;
+        return one != other ? one < other : *left.id < *right.id;
+    }
+
+    void restart(
+        child_entry& failed, std::vector<child_entry*> members, start_cause why, time_point not_before, bool side_by_side)
+    {
+        auto const number = ++core_.sibling_runs_begun;
+        members.push_back(&failed);
+        std::sort(members.begin(), members.end(), [](auto const* left, auto const* right) { return before(*left, *right); });
+        auto& run = core_.sibling_runs[number];
+        run.not_before = not_before;
+        run.side_by_side = side_by_side;
+        for (auto* const member : members) {
+            member->local->run = number;
+            run.members.push_back(*member->id);
+        }
+        core_.counters.sibling_restarts += members.size() - 1;
+        run.left = run.members.size();
+        if (!life_.reserve_next(failed, why))
+            core_.mark(failed);
+        if (side_by_side ? !stop_all(run, members) : !stop_next(number, run))
+            start(core_.sibling_runs.find(number));
+    }
+
+    // True while one is being stopped.
+    [[nodiscard]] bool stop_next(std::uint32_t number, sibling_run& run)
+    {
+        for (; run.left > 0; --run.left) {
+            auto* const child = core_.children.find(run.members[run.left - 1]);
+            if (child == nullptr || !child->local || child->local->run != number)
+                continue;
+            if (child->local->state == local_state::stopping)
+                return true;
+            if (runs(*child)) {
+                (void)life_.stop(*child, stop_cause::sibling);
+                return true;
+            }
+        }
+        return false;
+    }
+
+    [[nodiscard]] bool stop_all(sibling_run& run, std::vector<child_entry*> const& members)
+    {
+        for (auto* const member : members) {
+            if (!member->local || (!runs(*member) && member->local->state != local_state::stopping))
+                continue;
+            ++run.stopping;
+            (void)life_.stop(*member, stop_cause::sibling);
+        }
+        return run.stopping > 0;
+    }
+
+    [[nodiscard]] static bool runs(child_entry const& child)
+    {
+        return child.local->state == local_state::starting || child.local->state == local_state::running;
+    }
+
+    // None of them runs any more.
+    void start(typename runs_type::iterator at)
+    {
+        auto const number = at->first;
+        auto const run = std::move(at->second);
+        core_.sibling_runs.erase(at);
+        for (auto const& id : run.members) {
+            auto* const child = core_.children.find(id);
+            if (child == nullptr || !child->local || child->local->run != number)
+                continue;
+            child->local->run = 0;
+            if (child->local->state == local_state::parked && !life_.reserve_next(*child, start_cause::sibling))
+                continue;
+            if (child->local->state == local_state::waiting)
+                life_.enqueue_at(*child, run.not_before);
+        }
+    }
+
+    State& core_;
+    lifecycle<State, Commands> life_;
+};
+
+} // namespace drover::core
+
+// drover/supervision/restart_delay.hpp
+
+#include <algorithm>
+#include <cstdint>
+
+namespace drover::supervision {
+
+/// `min`, doubled so often, and `max` at most.
+[[nodiscard]] constexpr duration doubled(duration min, duration max, std::uint32_t doublings)
+{
+    auto wait = min;
+    for (; doublings > 0 && wait < max; --doublings)
+        wait = wait > max / 2 ? max : wait * 2;
+    return std::min(wait, max);
+}
+
+/// How long a child waits before it is started again, after so many failures in a row: nothing after the first, then `min`,
+/// doubled each time, `max` at most (truncated binary exponential backoff). `random` shortens it by up to `jitter_percent`, so
+/// that children that failed together do not come back together.
+[[nodiscard]] constexpr duration restart_delay(
+    restart_backoff const& backoff, std::uint32_t failures_in_row, std::uint64_t random)
+{
+    if (failures_in_row <= 1 || backoff.min == duration::zero())
+        return duration::zero();
+    auto const delay = doubled(backoff.min, backoff.max, failures_in_row - 2);
+    constexpr std::uint64_t parts = 1'024;
+    auto const jitter_max = delay / 100 * backoff.jitter_percent;
+    return delay - jitter_max / parts * static_cast<duration::rep>(random % (parts + 1));
+}
+
+} // namespace drover::supervision
+
+// drover/core/restarts.hpp
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace drover::core {
+
+/// What follows a failure. A child within its budget is started again: at once the first time, after a growing wait later, and
+/// with its siblings where its group says so. One that has spent its budget is parked, or its supervisor has failed:
+///
+///     child --budget spent, escalates--> supervisor on this node: all its children restart, once
+///           --again, within twice the window--> supervisor on every node: all stop, and every application is told
+///
+/// (The levels of supervisorring.) Only crashes and failing starts count. A child whose nodes die as soon as it starts is a
+/// suspect: it is put in quarantine, or isolated.
+template <class State, class Commands>
+class restarts {
+public:
+    restarts(State& state, Commands commands, time_point now)
+        : core_{state}, life_{state, commands, now}, siblings_{state, commands, now}, now_{now}
+    {
+    }
+
+    /// It ended and is to run again. Pre: it has a local part, and nothing of it runs.
+    void fail(child_entry& child, start_cause why, std::string_view reason)
+    {
+        auto& local = *child.local;
+        if (core_.leaving() || !core_.owned_here(child) || !child.wanted_running()) {
+            life_.drop(child, errc::superseded);
+            core_.mark(child);
+            return;
+        }
+        account_run(child);
+        local.reason = bytes{reason.substr(0, limits::reason_size_max)};
+        local.failures_in_row = std::min(local.failures_in_row + 1, limits::failures_in_row_max);
+        if (!within_budget(local))
+            return exhausted(child, why);
+        ++core_.counters.restarts;
+        if (local.run != 0)
+            return (void)life_.reserve_next(child, why); // it goes on with the siblings that it is being restarted with
+        auto const delay =
+            supervision::restart_delay(backoff_of(local), local.failures_in_row, mix64(child.key ^ local.claim.generation));
+        if (siblings_.begin(child, why, now_ + delay))
+            return;
+        if (delay == duration::zero())
+            return life_.again(child, ownership::succeed(core_.self, life_.last_claim(child)), why);
+        if (!life_.reserve_next(child, why))
+            return;
+        ++core_.counters.delays;
+        core_.tell(event_kind::child_delayed, *child.id, child.local->claim.generation, child.local->reason);
+        life_.enqueue_at(child, now_ + delay);
+    }
+
+    /// A run of this instance is over, however it ended.
+    void account_run(child_entry& child)
+    {
+        auto& local = *child.local;
+        if (local.state == local_state::waiting || local.state == local_state::parked || local.running_since == time_point{})
+            return;
+        auto const ran = now_ - std::exchange(local.running_since, time_point{});
+        if (ran >= backoff_of(local).stable_after)
+            local.failures_in_row = 0, local.on_trial = false;
+        if (ran >= std::max<duration>(backoff_of(local).stable_after, intensity_of(local).max_seconds))
+            local.parked_count = 0;
+        if (ran >= core_.options.suspicion_time && !local.isolated)
+            local.node_deaths = 0;
+    }
+
+    /// It waits, listed with its reason. Pre: nothing of it runs.
+    void park(child_entry& child, std::string reason, duration wait)
+    {
+        auto& local = *child.local;
+        core_.enter(local, local_state::parked);
+        local.reason = std::move(reason);
+        ++core_.counters.parked;
+        core_.tell(event_kind::child_parked, *child.id, local.claim.generation, local.reason);
+        core_.write_owner(child,
+            {local.claim, owner_status::parked, local.reason, local.window.ages(now_), local.failures_in_row, local.node_deaths});
+        core_.timers.set(saturating_add(now_, wait), child_timer{*child.id, child_timer::kind::unpark, local.claim.generation});
+        life_.settle(child, core_.in_quarantine(child) ? errc::quarantined : errc::start_failed, local.reason);
+        core_.mark(child);
+    }
+
+    [[nodiscard]] duration park_time(local_child& local)
+    {
+        if (local.node_deaths >= limits::node_deaths_max)
+            return core_.options.quarantine_time;
+        return supervision::doubled(core_.options.park_min, core_.options.park_max, local.parked_count++);
+    }
+
+    /// Nodes died as soon as it started: it starts no more where it could do that again. True when it does not start.
+    [[nodiscard]] bool quarantine(child_entry& child, child_spec const& spec)
+    {
+        auto const deaths = child.local->node_deaths;
+        if (deaths < limits::node_deaths_max)
+            return false;
+        ++core_.counters.suspected;
+        auto const isolated = !spec.isolated_type.empty();
+        core_.tell(event_kind::child_suspected, *child.id, child.local->claim.generation,
+            isolated ? "it is started as " + spec.isolated_type : std::string{"it is put in quarantine"});
+        if (!isolated)
+            park(child, "quarantine: " + std::to_string(deaths) + " nodes in a row died when it had just started on them",
+                core_.options.quarantine_time);
+        return !isolated;
+    }
+
+    /// A member of a sibling restart does not run any more.
+    void on_sibling_stopped(std::uint32_t run) { siblings_.advance(run); }
+
+private:
+    [[nodiscard]] restart_backoff const& backoff_of(local_child const& local) const
+    {
+        return local.spec.backoff_or(core_.options.backoff);
+    }
+
+    [[nodiscard]] restart_intensity const& intensity_of(local_child const& local) const
+    {
+        return local.spec.intensity_or(core_.options.intensity);
+    }
+
+    [[nodiscard]] bool within_budget(local_child& local)
+    {
+        if (local.on_trial)
+            return false;
+        auto const own = local.window.add_failure(intensity_of(local), now_);
+        if (core_.options.intensity_counts == intensity_scope::per_child)
+            return own;
+        return core_.window.add_failure(core_.options.intensity, now_);
+    }
+
+    void exhausted(child_entry& child, start_cause why)
+    {
+        auto& local = *child.local;
+        auto reason = local.reason.empty()
+            ? std::string{why == start_cause::crash ? "exits again and again" : "fails again and again"}
+            : local.reason;
+        auto const escalates =
+            core_.options.intensity_counts == intensity_scope::per_supervisor || local.spec.on_exhausted == exhaustion::escalate;
+        if (!escalates)
+            return park(child, std::move(reason), park_time(local));
+        reason = "child '" + child_id{*child.id} + "' has spent its budget: " + reason;
+        auto const once = 2 * core_.options.intensity.max_seconds;
+        if (core_.restored && now_ - *core_.restored <= once) {
+            park(child, local.reason, core_.options.park_max);
+            core_.giving_up = std::move(reason); // the supervisor stops when this step is done
+            return;
+        }
+        core_.restored = now_;
+        core_.window.clear();
+        ++core_.counters.supervisor_restarts;
+        core_.tell(event_kind::supervisor_restarting, core_.options.name, 0, reason);
+        siblings_.begin_all(child, why);
+    }
+
+    State& core_;
+    lifecycle<State, Commands> life_;
+    sibling_restarts<State, Commands> siblings_;
+    time_point now_;
+};
+
+} // namespace drover::core
+
+// drover/core/reconciler.hpp
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace drover::core {
+
+/// Compares what should be (spec, placement, view) with what is (claim, local instance) and takes the next step. Driven by
+/// changes: whatever changes marks a child, `run` looks at the marked ones. Each step is O(1).
+template <class State, class Commands>
+class reconciler {
+public:
+    reconciler(State& state, Commands commands, time_point now)
+        : core_{state}, commands_{commands}, life_{state, commands, now}, restarts_{state, commands, now}, now_{now}
+    {
+    }
+
+    void run()
+    {
+        while (!core_.dirty.empty()) {
+            auto* const child = core_.dirty.back();
+            core_.dirty.pop_back();
+            child->dirty = false;
+            reconcile(*child);
+        }
+    }
+
+    // ---- inputs about local instances --------------------------------------------------------------------------------
+
+    void on_started(child_entry& child)
+    {
+        auto& local = *child.local;
+        core_.enter(local, local_state::running);
+        local.kind = start_kind::again;
+        local.running_since = now_;
+        core_.tell(event_kind::child_started, *child.id, local.claim.generation);
+        life_.settle(child, errc::success);
+        core_.mark(child); // it may be wanted elsewhere by now
+    }
+
+    void on_start_failed(child_entry& child, std::string_view reason)
+    {
+        ++core_.counters.start_failures;
+        core_.tell(event_kind::child_start_failed, *child.id, child.local->claim.generation, reason);
+        switch (child.local->kind) {
+        case start_kind::first: return undo_first_start(child, reason);
+        case start_kind::revived: return undo_revival(child, reason);
+        case start_kind::again: return restarts_.fail(child, start_cause::failed_start, reason);
+        }
+    }
+
+    /// Its start said that there is nothing to do. As in OTP: its spec stays, but for a temporary child.
+    void on_start_ignored(child_entry& child)
+    {
+        auto const temporary = child.local->spec.restart == restart_rule::temporary;
+        core_.tell(event_kind::child_exited, *child.id, child.local->claim.generation, "ignored");
+        life_.end(child);
+        if (temporary)
+            life_.remove_records(child);
+        core_.mark(child);
+    }
+
+    void on_exit(child_entry& child, supervision::exit_kind kind, std::string_view reason)
+    {
+        auto const rule = child.local->spec.restart;
+        auto const significant = child.local->spec.significant;
+        core_.tell(event_kind::child_exited, *child.id, child.local->claim.generation, reason);
+        if (kind == supervision::exit_kind::failure)
+            ++core_.counters.failures;
+        if (supervision::restarts(rule, kind))
+            return restarts_.fail(child, start_cause::crash, reason);
+        life_.end(child);
+        if (rule == restart_rule::temporary)
+            life_.remove_records(child);
+        core_.mark(child);
+        if (significant)
+            core_.on_significant_end(*child.id);
+    }
+
+    void on_stopped(child_entry& child, std::optional<saved_state> saved)
+    {
+        auto& local = *child.local;
+        auto const run = local.run;
+        core_.tell(event_kind::child_stopped, *child.id, local.claim.generation);
+        restarts_.account_run(child);
+        if (saved && !planted(planted_fault::stop_not_awaited))
+            life_.save(child, std::move(*saved));
+        switch (local.cause) {
+        case stop_cause::terminate:
+            ++core_.counters.stops_by_request;
+            life_.end(child);
+            break;
+        case stop_cause::remove: life_.drop(child, errc::success); break;
+        case stop_cause::hand_over: hand_over(child); break;
+        case stop_cause::yield: life_.drop(child, errc::superseded); break;
+        case stop_cause::replace:
+            life_.again(child, ownership::succeed(core_.self, life_.last_claim(child)), start_cause::request);
+            break;
+        case stop_cause::sibling: (void)life_.reserve_next(child, start_cause::sibling); break;
+        case stop_cause::rebase:
+            life_.again(child, ownership::take(core_.self, life_.last_generation(child), local.claim.right, core_.quorate),
+                start_cause::conflict);
+            break;
+        case stop_cause::shutdown: life_.drop(child, errc::shutting_down); break;
+        }
+        if (run != 0)
+            restarts_.on_sibling_stopped(run);
+        core_.mark(child);
+    }
+
+    void on_want(child_entry& child, node_index from)
+    {
+        if (!core_.owned_here(child) || !child.local)
+            return;
+        child.local->wanted_by = from;
+        core_.mark(child);
+    }
+
+    void on_unpark(child_entry& child, generation_number generation)
+    {
+        if (!child.local || child.local->state != local_state::parked || child.local->claim.generation != generation)
+            return;
+        child.local->window.clear();
+        child.local->on_trial = true;
+        life_.again(child, ownership::succeed(core_.self, life_.last_claim(child)), start_cause::retry);
+    }
+
+    /// Its backoff is over.
+    void on_start_due(child_entry& child, generation_number generation)
+    {
+        if (child.local && child.local->state == local_state::waiting && child.local->run == 0
+            && child.local->claim.generation == generation)
+            life_.enqueue(child);
+    }
+
+    void release_starts() { life_.release_starts(); }
+
+    // ---- steps that others ask for -----------------------------------------------------------------------------------
+
+    /// Starts an instance here under `claim`, which becomes the recorded one. Takes the spec out of `record`. Pre: no instance
+    /// runs here.
+    void launch(child_entry& child, ownership::claim claim, spec_record& record, start_kind kind, start_cause why)
+    {
+        life_.launch(child, std::move(claim), record, kind, why);
+    }
+
+    /// The first instance of a child; after the deaths of nodes that may have been its fault only when others know of it.
+    void launch_first(child_entry& child, ownership::claim claim, spec_record& record, start_kind kind, std::uint32_t node_deaths)
+    {
+        core_.make_local(child).node_deaths = node_deaths;
+        if (node_deaths == 0 || core_.members_alive_count() == 1)
+            return life_.launch(child, std::move(claim), record, kind, start_cause::first);
+        life_.reserve(child, std::move(claim), record, start_cause::first).kind = kind;
+        commands_.start_when_known(child, now_);
+    }
+
+    /// The instance is to stop; `on_stopped` follows.
+    void stop(child_entry& child, stop_cause cause)
+    {
+        auto const& local = *child.local;
+        if (cause == stop_cause::replace && local.state == local_state::waiting && local.run != 0)
+            return; // it starts with its siblings, and by the spec as it is then
+        if (life_.stop(child, cause))
+            on_stopped(child, std::nullopt);
+    }
+
+    std::uint64_t save(child_entry& child, saved_state state) { return life_.save(child, std::move(state)); }
+    void remove_records(child_entry& child) { life_.remove_records(child); }
 
     /// A majority of the members is together again: what this node runs provisionally is settled, once whoever else runs it
     /// has had the time to assert itself.
@@ -7754,9 +9053,9 @@ public:
         if (!provisional_here(child) || child.local->claim.generation != generation || !core_.regrouped || !core_.quorate)
             return;
         auto& local = *child.local;
-        if (acknowledged_stamp(child) != local.forked_from)
+        if (life_.acknowledged_stamp(child) != local.forked_from)
             return stop(child, stop_cause::rebase);
-        regrant(child, ownership::take(core_.self, last_generation(child), local.claim.right, true));
+        life_.regrant(child, ownership::take(core_.self, life_.last_generation(child), local.claim.right, true));
     }
 
 private:
@@ -7764,20 +9063,6 @@ private:
     {
         return child.local && child.local->state == local_state::running && !child.local->claim.right.quorate
             && core_.owned_here(child);
-    }
-
-    // The running instance goes on under this claim. What it saved provisionally is acknowledged when the claim is quorate.
-    void regrant(child_entry& child, ownership::claim claim)
-    {
-        auto& local = *child.local;
-        auto const old = std::exchange(local.claim, std::move(claim));
-        core_.write_owner(child, {local.claim, owner_status::active, {}, local.window.ages(now_)});
-        if (auto provisional = provisional_of(child); provisional && local.claim.right.quorate && !old.right.quorate) {
-            if (provisional->forked_from == local.forked_from && provisional->generation <= old.generation)
-                save(child, {provisional->schema_version, std::move(provisional->data)});
-            remove_provisional(child);
-        }
-        core_.effects_after_sends.push_back(regrant_effect{*child.id, old.generation, local.claim.generation});
     }
 
     void reconcile(child_entry& child)
@@ -7801,7 +9086,7 @@ private:
             return;
         if (child.owned && (child.owner == core_.own || !core_.nodes[child.owner].alive)) {
             // A claim that was written while its spec was deleted elsewhere.
-            remove_records(child);
+            life_.remove_records(child);
             return;
         }
         if (!child.owned && !child.dirty) {
@@ -7830,7 +9115,7 @@ private:
                 leave(child);
             return;
         }
-        if (local.state == local_state::starting)
+        if (local.state == local_state::starting || local.run != 0)
             return;
         if (child.review && local.wanted_by == no_node)
             local.wanted_by = relief(child);
@@ -7858,7 +9143,7 @@ private:
 
     void leave(child_entry& child)
     {
-        auto const target = core_.placed(child);
+        auto const target = core_.gave_up ? no_node : core_.placed(child);
         stop(child, target == no_node || target == core_.own ? stop_cause::shutdown : stop_cause::hand_over);
     }
 
@@ -7870,23 +9155,36 @@ private:
             return;
         if (core_.leaving()) {
             auto const target = core_.placed(child);
-            if (target != no_node && target != core_.own)
-                pass_on(child, last_claim(child), target);
+            if (target != no_node && target != core_.own && !core_.gave_up)
+                pass_on(child, life_.last_claim(child), target);
             return;
         }
-        auto const record = core_.owner_of(*child.id);
-        auto spec = core_.spec_of(*child.id);
+        auto record = core_.owner_of(*child.id);
+        auto const spec = core_.spec_of(*child.id);
         if (!record || !spec)
             return;
-        auto& local = core_.make_local(child);
-        local.state = local_state::starting;
-        local.claim = record->claim;
-        local.spec = launched_spec{spec->spec};
-        local.window = supervision::restart_window{record->failure_ages, now_};
-        if (record->status == owner_status::parked)
-            return park(child, record->reason);
         ++core_.counters.handoffs_in;
-        begin(child, std::move(spec->spec));
+        take_up(child, *record, record->claim, *spec, start_cause::move);
+    }
+
+    // A child that another node has run goes on here, under this claim: it is started in its turn, or stays parked. What
+    // counts against it comes along.
+    void take_up(child_entry& child, owner_record& before, ownership::claim claim, spec_record const& spec, start_cause why)
+    {
+        auto& local = core_.make_local(child);
+        local.claim = claim;
+        local.window = supervision::restart_window{before.failure_ages, now_};
+        local.failures_in_row = before.failures_in_row;
+        local.node_deaths = before.node_deaths;
+        local.spec = launched_spec{spec.spec};
+        if (before.status == owner_status::parked)
+            return restarts_.park(child, std::move(before.reason), restarts_.park_time(local));
+        if (why == start_cause::node_death && restarts_.quarantine(child, spec.spec))
+            return;
+        life_.reserve(child, std::move(claim), spec, why);
+        if (local.node_deaths > 0 && why == start_cause::node_death && core_.members_alive_count() > 1)
+            return commands_.start_when_known(child, now_);
+        life_.enqueue(child);
     }
 
     void reconcile_foreign(child_entry& child)
@@ -7917,19 +9215,31 @@ private:
 
     void claim_from_dead(child_entry& child, node_entry const& owner)
     {
-        auto const record = core_.owner_of(*child.id);
-        auto spec = core_.spec_of(*child.id);
+        auto record = core_.owner_of(*child.id);
+        auto const spec = core_.spec_of(*child.id);
         if (!record || !spec)
             return;
         ++core_.counters.failovers;
         auto const target = core_.placed(child);
-        auto claim = ownership::take(core_.nodes[target].id, last_generation(child), child.right(), core_.quorate);
+        auto claim = ownership::take(core_.nodes[target].id, life_.last_generation(child), child.right(), core_.quorate);
         if (core_.events_wanted)
             core_.tell(event_kind::child_claimed, *child.id, claim.generation, "its owner " + owner.id.name + " is dead");
-        if (target != core_.own) // only by load
-            return core_.write_owner(child, {std::move(claim), owner_status::active, {}, record->failure_ages});
-        core_.make_local(child).window = supervision::restart_window{record->failure_ages, now_};
-        launch(child, std::move(claim), std::move(spec->spec), start_kind::again);
+        record->node_deaths = deaths_with(child, *record, owner);
+        if (target == core_.own)
+            return take_up(child, *record, std::move(claim), *spec, start_cause::node_death);
+        record->claim = std::move(claim); // only by load
+        core_.write_owner(child, *record);
+    }
+
+    // Of nodes in a row that died when this child was starting or had just started on them. Planned ends do not count, nor what
+    // a node that was given many children at once took with it.
+    [[nodiscard]] std::uint32_t deaths_with(child_entry const& child, owner_record const& record, node_entry const& owner) const
+    {
+        if (record.status == owner_status::parked || record.node_deaths >= limits::node_deaths_max)
+            return record.node_deaths; // in quarantine, or isolated
+        if (!child.is_young(owner.died, core_.options.suspicion_time))
+            return 0;
+        return record.node_deaths + (owner.suspicious ? 1 : 0);
     }
 
     // An instance runs here, and the record names another node.
@@ -7938,9 +9248,12 @@ private:
         auto& local = *child.local;
         if (local.state == local_state::stopping)
             return;
-        if (local.state == local_state::parked)
-            return drop(child, errc::superseded);
-        auto const recorded = last_claim(child);
+        if (local.state == local_state::parked || local.state == local_state::waiting) {
+            auto const run = local.run;
+            life_.drop(child, errc::superseded);
+            return run != 0 ? restarts_.on_sibling_stopped(run) : void();
+        }
+        auto const recorded = life_.last_claim(child);
         if (yields(child, recorded)) {
             if (planted(planted_fault::second_instance_kept))
                 return;
@@ -7955,7 +9268,7 @@ private:
     [[nodiscard]] bool yields(child_entry& child, ownership::claim const& recorded)
     {
         auto const& local = *child.local;
-        if (!local.claim.right.quorate && acknowledged_stamp(child) != local.forked_from)
+        if (!local.claim.right.quorate && life_.acknowledged_stamp(child) != local.forked_from)
             return true; // others went on from what this branch does not have
         auto const here = core_.home(child) == core_.own && !core_.leaving();
         return ownership::resolve(local.claim, recorded, core_.options.conflict, here, local.asserted)
@@ -7972,71 +9285,24 @@ private:
         local.asserted = true;
         ++core_.counters.conflicts_asserted;
         core_.tell(event_kind::child_asserted, *child.id, claim.generation, recorded.node.name);
-        regrant(child, std::move(claim));
+        life_.regrant(child, std::move(claim));
     }
 
     // ---- ends --------------------------------------------------------------------------------------------------------
 
-    // It ended and is to run again: at once while it is within its intensity, later when it is not.
-    void fail(child_entry& child, supervision::exit_kind kind, std::string_view reason)
-    {
-        auto& local = *child.local;
-        if (core_.leaving() || !core_.owned_here(child) || !child.wanted_running()) {
-            drop(child, errc::superseded);
-            core_.mark(child);
-            return;
-        }
-        local.reason = bytes{reason.substr(0, limits::reason_size_max)};
-        auto const& intensity = local.spec.intensity ? *local.spec.intensity : core_.options.intensity;
-        if (!local.window.add_failure(intensity, now_))
-            return park(child,
-                local.reason.empty()
-                    ? (kind == supervision::exit_kind::normal ? "exits again and again" : "fails again and again")
-                    : local.reason);
-        ++core_.counters.restarts;
-        again(child, ownership::succeed(core_.self, last_claim(child)));
-    }
-
-    void park(child_entry& child, std::string reason)
-    {
-        auto& local = *child.local;
-        local.state = local_state::parked;
-        local.reason = std::move(reason);
-        ++core_.counters.parked;
-        core_.tell(event_kind::child_parked, *child.id, local.claim.generation, local.reason);
-        if (child.status != owner_status::parked)
-            core_.write_owner(child, {local.claim, owner_status::parked, local.reason, local.window.ages(now_)});
-        auto const doublings = std::min<std::uint32_t>(local.parked_count++, 16);
-        auto const wait = std::min(core_.options.park_max, core_.options.park_min * (1 << doublings));
-        core_.timers.set(now_ + wait, child_timer{*child.id, child_timer::kind::unpark, local.claim.generation});
-        settle(child, errc::start_failed, local.reason);
-        core_.mark(child);
-    }
-
-    // Starts again here, with the spec as it is now.
-    void again(child_entry& child, ownership::claim claim)
-    {
-        auto spec = core_.spec_of(*child.id);
-        if (!spec || !child.wanted_running() || core_.leaving() || (child.owned && child.owner != core_.own)) {
-            drop(child, errc::superseded);
-            core_.mark(child);
-            return;
-        }
-        launch(child, std::move(claim), std::move(spec->spec), start_kind::again);
-    }
-
     void hand_over(child_entry& child)
     {
         if (!core_.owned_here(child) || !child.wanted_running())
-            return drop(child, errc::superseded);
+            return life_.drop(child, errc::superseded);
         auto const wanted_by = child.local->wanted_by;
         auto const target = wanted_by != no_node && core_.falls_to(child, wanted_by) ? wanted_by : core_.placed(child);
         if (target == core_.own || target == no_node)
-            return core_.leaving() ? drop(child, errc::shutting_down)
-                                   : again(child, ownership::succeed(core_.self, last_claim(child)));
+            return core_.leaving()
+                ? life_.drop(child, errc::shutting_down)
+                : life_.again(child, ownership::succeed(core_.self, life_.last_claim(child)), start_cause::move);
         auto const claim = child.local->claim;
         pass_on(child, claim, target);
-        drop(child, errc::success);
+        life_.drop(child, errc::success);
     }
 
     void pass_on(child_entry& child, ownership::claim const& from, node_index target)
@@ -8044,8 +9310,11 @@ private:
         auto const& node = core_.nodes[target].id;
         auto record = core_.owner_of(*child.id);
         owner_record next{ownership::succeed(node, from), owner_status::active, {}, {}};
-        if (child.local)
+        if (child.local) {
             next.failure_ages = child.local->window.ages(now_);
+            next.failures_in_row = child.local->failures_in_row;
+            next.node_deaths = child.local->node_deaths;
+        }
         if (record && record->status == owner_status::parked) {
             next.status = owner_status::parked;
             next.reason = std::move(record->reason);
@@ -8055,107 +9324,282 @@ private:
         core_.write_owner(child, next);
     }
 
-    // Its work is done, or it is not wanted: the record says that it does not run.
-    void end(child_entry& child)
-    {
-        if (core_.owned_here(child)) {
-            auto const& local = *child.local;
-            core_.write_owner(child, {local.claim, owner_status::ended, local.reason, {}});
-        }
-        drop(child, errc::success);
-    }
-
-    void drop(child_entry& child, errc code)
-    {
-        settle(child, code);
-        core_.drop_local(child);
-    }
-
     // OTP: a start that fails leaves nothing behind.
     void undo_first_start(child_entry& child, std::string_view reason)
     {
-        settle(child, errc::start_failed, reason);
+        life_.settle(child, errc::start_failed, reason);
         core_.drop_local(child);
         if (core_.owned_here(child))
-            remove_records(child);
+            life_.remove_records(child);
         core_.mark(child);
     }
 
     void undo_revival(child_entry& child, std::string_view reason)
     {
-        settle(child, errc::start_failed, reason);
+        life_.settle(child, errc::start_failed, reason);
         if (auto record = core_.spec_of(*child.id); record && core_.owned_here(child)) {
             record->terminated = true;
             core_.write_spec(child, *record);
         }
-        end(child);
+        life_.end(child);
         core_.mark(child);
     }
 
-    // ---- small things ------------------------------------------------------------------------------------------------
+    State& core_;
+    Commands commands_;
+    lifecycle<State, Commands> life_;
+    restarts<State, Commands> restarts_;
+    time_point now_;
+};
 
-    // Chooses the state that the instance starts from, and hands it to the shell.
-    void begin(child_entry& child, child_spec spec)
+} // namespace drover::core
+
+// drover/core/command_execution.hpp
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace drover::core {
+
+inline constexpr std::uint8_t command_hops_max = 3;
+
+/// What each command does, on the node that carries it out. Each may come twice: it is known by its request id.
+template <class State, class Commands>
+class command_execution {
+public:
+    command_execution(State& state, Commands commands, time_point now)
+        : core_{state}, commands_{commands}, reconciler_{state, commands, now}, now_{now}
     {
-        auto& local = *child.local;
-        local.spec = launched_spec{spec};
-        ++core_.counters.starts;
-        core_.tell(event_kind::child_starting, *child.id, local.claim.generation);
-        local.forked_from = acknowledged_stamp(child);
-        std::optional<saved_state> state;
-        if (auto provisional = provisional_of(child); provisional && provisional->forked_from == local.forked_from)
-            state = saved_state{provisional->schema_version, std::move(provisional->data)};
-        else if (auto const found = core_.store.find(record_table::checkpoint, *child.id))
-            if (auto record = decode_checkpoint_record(found->value))
-                state = saved_state{record->schema_version, std::move(record->data)};
-        core_.effects_after_sends.push_back(start_effect{std::move(spec), local.claim.generation, std::move(state)});
     }
 
-    [[nodiscard]] std::uint64_t acknowledged_stamp(child_entry const& child) const
+    void carry_out(command_message& message)
     {
-        auto const found = core_.store.find(record_table::checkpoint, *child.id);
-        return found ? found->stamp : 0;
+        switch (message.kind) {
+        case command_kind::start: return start(message);
+        case command_kind::terminate: return terminate(message);
+        case command_kind::restart: return restart(message);
+        case command_kind::remove: return remove(message);
+        case command_kind::update: return update(message);
+        }
     }
 
-    [[nodiscard]] std::optional<checkpoint_record> provisional_of(child_entry const& child) const
+private:
+    void start(command_message& message)
     {
-        auto const found = core_.store.find(record_table::provisional, *child.id);
-        return found ? decode_checkpoint_record(found->value) : std::nullopt;
+        auto& child = core_.children.get(message.spec.id);
+        if (child.present)
+            return start_present(message, child);
+        if (core_.children.size() > core_.options.children_count_max) {
+            forget_unused(child);
+            return commands_.answer(message, refusal(errc::max_children));
+        }
+        if (auto const last = core_.creation_of(*child.id); last > message.creation_known) {
+            auto reply = refusal(errc::superseded);
+            reply.version = last;
+            forget_unused(child);
+            return commands_.answer(message, std::move(reply));
+        }
+        if (message.initial != 0 && core_.store.find(record_table::retired, message.spec.id)) {
+            forget_unused(child);
+            return commands_.answer(message, refusal(errc::not_found));
+        }
+        if (message.node_deaths >= limits::node_deaths_max && message.spec.isolated_type.empty()) {
+            forget_unused(child);
+            auto reply = refusal(errc::start_failed);
+            reply.reason = "quarantine: the nodes that were to start it died, one after another";
+            return commands_.answer(message, std::move(reply));
+        }
+        // Generations are not behind creations: once this one is deleted and forgotten, its generation stands for both.
+        auto const before =
+            std::max({core_.roster.generations_before(), core_.recorded_generation(child), (creation_for(message) >> 16) - 1});
+        auto const claim = ownership::take(core_.self, before + message.targets_lost, {}, core_.quorate);
+        auto const initial = message.initial != 0;
+        // The initial list comes before what users start.
+        auto const ordinal =
+            initial ? message.initial : std::max<std::uint64_t>(core_.last_ordinal, core_.options.children.size()) + 1;
+        spec_record record{creation_for(message), {message.requester_origin, message.number}, false, initial, ordinal, before,
+            std::move(message.spec)};
+        core_.take_rules(child, record.spec);
+        auto encoded = encode(record);
+        // The claim first: whoever sees the spec then sees whose it is.
+        reconciler_.launch_first(child, claim, record, initial ? start_kind::again : start_kind::first, message.node_deaths);
+        core_.write_first_spec(child, record, std::move(encoded));
+        commands_.wait(child, message);
     }
 
-    void remove_provisional(child_entry& child)
+    void start_present(command_message const& message, child_entry& child)
     {
-        if (auto const rank = core_.store.rank_of(record_table::provisional, *child.id))
-            core_.store.remove(record_table::provisional, *child.id, *rank);
+        request_id const request{message.requester_origin, message.number};
+        if (child.request == request)
+            return repeat(message, child);
+        auto reply = refusal(child.wanted_running() ? errc::already_started : errc::already_present);
+        if (child.owned) {
+            reply.node = core_.nodes[child.owner].id.name;
+            reply.generation = child.generation;
+        }
+        commands_.answer(message, std::move(reply));
     }
 
-    [[nodiscard]] ownership::claim last_claim(child_entry const& child) const
+    [[nodiscard]] static bool waits(child_entry const& child, command_message const& message)
     {
-        return {core_.nodes[child.owner].id, child.generation, child.right()};
+        return child.local && std::any_of(child.local->waiters.begin(), child.local->waiters.end(), [&](waiter const& known) {
+            return known.request == request_id{message.requester_origin, message.number};
+        });
     }
 
-    [[nodiscard]] generation_number last_generation(child_entry const& child) const
+    // The same command again: its answer was lost, or its first target died after it had written the spec.
+    void repeat(command_message const& message, child_entry& child)
     {
-        auto const local = child.local ? child.local->claim.generation : 0;
-        return std::max(child.owned ? child.generation : 0, local);
-    }
-
-    void remember_generation(generation_number generation)
-    {
-        if (generation <= core_.roster.generations_before())
+        if (child.local && (child.local->state == local_state::starting || child.local->state == local_state::waiting)) {
+            if (!waits(child, message))
+                commands_.wait(child, message);
             return;
-        auto const* const present = core_.roster.find(core_.self.name);
-        if (present == nullptr)
-            return;
-        auto record = *present;
-        record.generations_before = generation;
-        core_.write_roster(std::move(record));
+        }
+        if (!child.owned || !core_.nodes[child.owner].alive)
+            return; // it is being taken over: the requester asks again
+        if (child.owner != core_.own && message.hops < command_hops_max) {
+            auto passed_on = message;
+            ++passed_on.hops;
+            return core_.send(core_.nodes[child.owner].id.name, encode(passed_on));
+        }
+        reply_message reply;
+        reply.node = core_.nodes[child.owner].id.name;
+        reply.generation = child.generation;
+        if (child.status == owner_status::parked) {
+            auto record = core_.owner_of(*child.id);
+            auto const suspected = record && record->node_deaths >= limits::node_deaths_max;
+            reply.code = suspected ? errc::quarantined : errc::start_failed;
+            if (record)
+                reply.reason = std::move(record->reason);
+        }
+        commands_.finish(commands_.waiter_for(message), std::move(reply), now_);
     }
 
-    void settle(child_entry& child, errc code, std::string_view reason = {}) { commands_.settle(child, code, reason, now_); }
+    void terminate(command_message const& message)
+    {
+        auto* const child = core_.children.find(message.spec.id);
+        if (child == nullptr || !child->present)
+            return commands_.answer(message, refusal(errc::not_found));
+        if (child->restart == restart_rule::temporary) {
+            reconciler_.remove_records(*child);
+        } else if (auto record = core_.spec_of(*child->id); record && !record->terminated) {
+            record->terminated = true;
+            core_.write_spec(*child, *record);
+        }
+        stop_and_answer(message, *child, stop_cause::terminate);
+    }
+
+    void stop_and_answer(command_message const& message, child_entry& child, stop_cause cause)
+    {
+        reply_message reply;
+        reply.node = child.owned ? core_.nodes[child.owner].id.name : core_.self.name;
+        reply.generation = child.generation;
+        if (waits(child, message))
+            return; // the same command again: its stop is under way
+        if (!child.local)
+            return commands_.finish(commands_.waiter_for(message), std::move(reply), now_);
+        auto const ending = child.local->state == local_state::stopping && child.local->cause == cause;
+        if (!ending)
+            commands_.settle(child, errc::superseded, "terminated while it was starting", now_);
+        commands_.wait(child, message);
+        reconciler_.stop(child, cause);
+    }
+
+    void restart(command_message const& message)
+    {
+        auto* const child = core_.children.find(message.spec.id);
+        if (child == nullptr || !child->present)
+            return commands_.answer(message, refusal(errc::not_found));
+        if (child->request == request_id{message.requester_origin, message.number})
+            return repeat(message, *child);
+        auto const parked = child->local && child->local->state == local_state::parked;
+        if (child->local && !parked)
+            return commands_.answer(
+                message, refusal(child->local->state == local_state::running ? errc::running : errc::restarting));
+        if (!parked && child->wanted_running() && child->owned && core_.nodes[child->owner].alive)
+            return commands_.answer(message, refusal(errc::running));
+        auto record = core_.spec_of(*child->id);
+        if (!record)
+            return commands_.answer(message, refusal(errc::not_found));
+        auto claim = ownership::take(core_.self, core_.recorded_generation(*child), child->right(), core_.quorate);
+        if (parked) {
+            child->local->window.clear();
+            child->local->failures_in_row = child->local->node_deaths = child->local->parked_count = 0;
+        }
+        record->terminated = false;
+        record->request = {message.requester_origin, message.number};
+        auto launched = *record;
+        reconciler_.launch(
+            *child, std::move(claim), launched, parked ? start_kind::again : start_kind::revived, start_cause::request);
+        core_.write_spec(*child, *record);
+        commands_.wait(*child, message);
+    }
+
+    void remove(command_message const& message)
+    {
+        auto* const child = core_.children.find(message.spec.id);
+        if (child == nullptr || !child->present)
+            return commands_.answer(message, refusal(errc::not_found));
+        if (child->wanted_running() || child->local)
+            return commands_.answer(message, refusal(errc::running));
+        reply_message reply;
+        reply.generation = child->generation;
+        reconciler_.remove_records(*child);
+        commands_.remember(message, reply);
+        commands_.finish(commands_.waiter_for(message), std::move(reply), now_);
+    }
+
+    void update(command_message const& message)
+    {
+        auto* const child = core_.children.find(message.spec.id);
+        if (child == nullptr || !child->present)
+            return commands_.answer(message, refusal(errc::not_found));
+        request_id const request{message.requester_origin, message.number};
+        auto record = core_.spec_of(*child->id);
+        if (!record)
+            return commands_.answer(message, refusal(errc::not_found));
+        if (record->request == request)
+            return repeat(message, *child);
+        if (!core_.roster.knows_type(core_.roster.intern_type(message.spec.type)))
+            return commands_.answer(message, refusal(errc::unknown_type));
+        record->request = request;
+        record->spec = message.spec;
+        core_.write_spec(*child, *record);
+        if (child->local && child->local->state != local_state::stopping && child->wanted_running()) {
+            commands_.wait(*child, message);
+            replace(*child);
+            return;
+        }
+        reply_message reply;
+        reply.node = core_.self.name;
+        reply.generation = child->generation;
+        commands_.finish(commands_.waiter_for(message), std::move(reply), now_);
+    }
+
+    // The waiters wait for the next instance, not for the end of this one.
+    void replace(child_entry& child) { reconciler_.stop(child, stop_cause::replace); }
+
+    // Larger than every creation that the requester knew of. A function of the command alone: were it ever carried out twice,
+    // on nodes that do not hear of each other, it is one creation, and one delete ends it.
+    [[nodiscard]] static std::uint64_t creation_for(command_message const& message)
+    {
+        if (message.initial != 0)
+            return std::uint64_t{1} << 16; // the same, whoever asks
+        return ((message.creation_known >> 16) + 1) << 16 | (mix64(message.requester_origin ^ mix64(message.number)) & 0xffff);
+    }
+
+    void forget_unused(child_entry& child)
+    {
+        if (child.present || child.owned || child.local || child.dirty)
+            return;
+        core_.end_want(child);
+        core_.children.erase(child);
+    }
 
     State& core_;
     Commands commands_;
+    reconciler<State, Commands> reconciler_;
     time_point now_;
 };
 
@@ -8178,7 +9622,8 @@ public:
         if (message.kind == command_kind::start) {
             if (child != nullptr && child->present)
                 return core_.own; // answered here: it is known already
-            return start_target_of(message);
+            return start_target_of(
+                message.spec, message.requester == core_.self.name && message.requester_origin == core_.origin);
         }
         if (child == nullptr || !child->present)
             return core_.own;
@@ -8199,19 +9644,19 @@ public:
         return errc::unknown_type;
     }
 
-private:
-    [[nodiscard]] node_index start_target_of(command_message const& message)
+    /// Of a child that nobody knows yet.
+    [[nodiscard]] node_index start_target_of(child_spec const& spec, bool from_here = true)
     {
         child_entry wanted;
-        wanted.type = core_.roster.intern_type(message.spec.type);
-        wanted.key = core_.children.key_of(message.spec.id);
-        auto const from_here = message.requester == core_.self.name && message.requester_origin == core_.origin;
+        wanted.type = core_.roster.intern_type(spec.type);
+        wanted.key = core_.key_of(spec.id, spec.group);
         // By load, the node where the start was asked for has decided: it knows what else it has sent.
         if (State::by_load && !from_here && core_.roster.is_candidate(wanted.type, core_.own, core_.nodes))
             return core_.own;
         return core_.placed(wanted);
     }
 
+private:
     State& core_;
 };
 
@@ -8228,7 +9673,6 @@ private:
 
 namespace drover::core {
 
-inline constexpr std::uint8_t command_hops_max = 3;
 inline constexpr std::size_t answered_count_max = 4'096;
 
 /// Commands: routed to the node that should carry them out, carried out there, answered, and acknowledged once enough members
@@ -8252,13 +9696,19 @@ public:
         if (spec.id.empty() || spec.id.size() > limits::child_id_size_max)
             return refuse(number, spec.id, errc::invalid_spec, spec.id.empty() ? "id is empty" : "id is too long");
         if (kind == command_kind::start || kind == command_kind::update)
-            if (auto sentence = validate(spec); !sentence.empty())
+            if (auto sentence = wrong_with(spec); !sentence.empty())
                 return refuse(number, spec.id, errc::invalid_spec, std::move(sentence));
-        auto& operation = core_.commands.try_emplace(core_.commands.end(), number)->second; // numbers ascend
-        auto const creation_known = creations_before(spec.id);
-        operation.message = {kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, {}};
-        operation.message.spec = std::move(spec);
-        operation.deadline = now + core_.options.operation_timeout;
+        auto const creation_known = core_.creations_before(spec.id);
+        auto& operation = accept(number, kind, std::move(spec), creation_known, now);
+        route(operation, now);
+    }
+
+    /// A child of the initial list. Nobody waits for the answer.
+    void submit_initial(std::uint32_t place, time_point now)
+    {
+        auto& operation =
+            accept(core_.next_request++, command_kind::start, child_spec{core_.options.children[place - 1]}, 0, now);
+        operation.message.initial = place;
         route(operation, now);
     }
 
@@ -8276,8 +9726,10 @@ public:
         for (auto const& [number, operation] : core_.commands)
             if (operation.target == lost && !operation.answered)
                 again.push_back(number);
-        for (auto const number : again)
+        for (auto const number : again) {
+            note_lost_target(core_.commands.at(number).message, again.size() <= limits::suspects_count_max);
             try_again(number, now);
+        }
     }
 
     void on_reply(node_id const& from, reply_message const& reply)
@@ -8311,8 +9763,15 @@ public:
 
     void fail_all(errc code)
     {
-        while (!core_.commands.empty())
-            complete(core_.commands.begin()->first, code, {core_.commands.begin()->second.message.spec.id, {}, 0}, {});
+        while (!core_.commands.empty()) {
+            auto const& [number, operation] = *core_.commands.begin();
+            auto const under_way = operation.target != no_node;
+            complete(number,
+                operation.answered ? errc::not_acknowledged
+                    : under_way    ? errc::outcome_unknown
+                                   : code,
+                {operation.message.spec.id, {}, 0}, {});
+        }
     }
 
     // ---- the node that carries it out --------------------------------------------------------------------------------
@@ -8331,7 +9790,8 @@ public:
         for (auto& waiting : std::exchange(child.local->waiters, {})) {
             reply_message reply;
             reply.code = code;
-            reply.generation = child.local->claim.generation;
+            auto const ignored = code == errc::success && child.local->state == local_state::starting;
+            reply.generation = ignored ? 0 : child.local->claim.generation; // nothing runs
             reply.node = core_.self.name;
             reply.reason = reason;
             finish(waiting, std::move(reply), now);
@@ -8351,7 +9811,21 @@ public:
         acknowledgements<State>{core_}.release([&](hold const& done) { held_enough(done); });
     }
 
-    void on_hold_timer(time_point now) { acknowledgements<State>{core_}.on_timer(now); }
+    void on_hold_timer(time_point now)
+    {
+        acknowledgements<State>{core_}.on_timer(now, [&](hold const& late) { held_enough(late); });
+    }
+
+    /// Of a suspect: another member is to know that it is about to start before its code runs.
+    void start_when_known(child_entry const& child, time_point now)
+    {
+        hold what;
+        what.version = core_.store.version();
+        what.what = hold::kind::start;
+        what.id = *child.id;
+        what.generation = child.local->claim.generation;
+        hold_until(2, std::move(what), now);
+    }
 
     /// What was answered earlier, and only waited for our own sight of it.
     void on_store_changed()
@@ -8364,8 +9838,95 @@ public:
             on_held(number);
     }
 
+    // ---- answers, for whoever carries commands out -------------------------------------------------------------------
+
+    [[nodiscard]] waiter waiter_for(command_message const& message) const
+    {
+        return {
+            message.requester, message.number, {message.requester_origin, message.number}, message.level, core_.store.version()};
+    }
+
+    void wait(child_entry& child, command_message const& message) { child.local->waiters.push_back(waiter_for(message)); }
+
+    // An answer that nothing was written for.
+    void answer(command_message const& message, reply_message reply)
+    {
+        reply.number = message.number;
+        if (message.requester == core_.self.name && message.requester_origin == core_.origin)
+            on_reply(core_.self, reply);
+        else
+            core_.send(message.requester, encode(reply));
+    }
+
+    [[nodiscard]] reply_message const* answer_of(request_id request) const
+    {
+        auto const found = std::find_if(
+            core_.answered.rbegin(), core_.answered.rend(), [&](auto const& known) { return known.first == request; });
+        return found == core_.answered.rend() ? nullptr : &found->second;
+    }
+
+    // Of what cannot be told from the records afterwards.
+    void remember(command_message const& message, reply_message const& reply)
+    {
+        core_.answered.emplace_back(request_id{message.requester_origin, message.number}, reply);
+        core_.answered.back().second.number = message.number;
+        if (core_.answered.size() > answered_count_max)
+            core_.answered.pop_front();
+    }
+
+    // A success is told at once to a requester elsewhere, which holds it too and can count; `held` follows.
+    void finish(waiter const& waiting, reply_message reply, time_point now)
+    {
+        reply.number = waiting.number;
+        auto const local = waiting.request.origin == core_.origin;
+        auto const holders = core_.holders_of(waiting.level);
+        if (reply.code == errc::success) {
+            reply.version = waiting.version;
+            reply.holders = holders;
+        }
+        if (reply.code == errc::success && holders > 1) {
+            hold what;
+            what.version = waiting.version;
+            what.what = hold::kind::command;
+            what.requester = local ? std::string{} : waiting.requester;
+            what.number = waiting.number;
+            hold_until(holders, std::move(what), now);
+        }
+        if (local)
+            on_reply(core_.self, reply);
+        else
+            core_.effects_after_sends.push_back(send_effect{waiting.requester, std::make_shared<bytes const>(encode(reply))});
+    }
+
 private:
     // ---- requester ---------------------------------------------------------------------------------------------------
+
+    // What was asked of a node that died may have been why, if it was not much.
+    static void note_lost_target(command_message& message, bool suspicious)
+    {
+        if (message.kind != command_kind::start)
+            return;
+        message.targets_lost = std::min(message.targets_lost + 1, targets_lost_max);
+        message.node_deaths = std::min(message.node_deaths + (suspicious ? 1 : 0), limits::node_deaths_max);
+    }
+
+    [[nodiscard]] std::string wrong_with(child_spec const& spec) const
+    {
+        if (State::by_load && !spec.group.empty())
+            return "group needs a placement that is a function of the view alone, and this one looks at what each node carries";
+        return validate(spec, core_.options);
+    }
+
+    command_operation& accept(
+        std::uint64_t number, command_kind kind, child_spec&& spec, std::uint64_t creation_known, time_point now)
+    {
+        auto& operation = core_.commands.try_emplace(core_.commands.end(), number)->second; // numbers ascend
+        operation.message = {
+            kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, 0, 0, 0, {}};
+        operation.message.spec = std::move(spec);
+        operation.deadline = now + core_.options.operation_timeout;
+        return operation;
+    }
 
     void refuse(std::uint64_t number, child_id id, errc code, std::string reason = {})
     {
@@ -8380,7 +9941,10 @@ private:
         if (found == core_.commands.end())
             return;
         core_.aim(found->second, no_node);
+        auto const initial = found->second.message.initial != 0;
         core_.commands.erase(found);
+        if (initial)
+            return;
         if (code != errc::success && code != errc::not_acknowledged)
             return refuse(number, std::move(ref.id), code, std::move(reason), std::move(ref.node), ref.generation);
         core_.effects.push_back(command_done_effect{number, code, std::move(ref), std::move(reason)});
@@ -8445,7 +10009,8 @@ private:
         if (operation.message.kind != command_kind::start || operation.attempts == 0)
             return false;
         auto const* const child = core_.children.find(operation.message.spec.id);
-        return (child == nullptr || !child->present) && creation_of(operation.message.spec.id) > operation.message.creation_known;
+        return (child == nullptr || !child->present)
+            && core_.creation_of(operation.message.spec.id) > operation.message.creation_known;
     }
 
     [[nodiscard]] bool two_suffice(command_operation const& operation) const
@@ -8462,8 +10027,6 @@ private:
 
     // ---- executor ----------------------------------------------------------------------------------------------------
 
-    using reconciler_type = reconciler<State, commands>;
-
     // Here, or where `target` says, which is who should. Pre: we run, or leave.
     void carry_out(command_message& message, node_index target, time_point now)
     {
@@ -8479,242 +10042,7 @@ private:
             return core_.send(core_.nodes[target].id.name, encode(message));
         }
         ++core_.counters.commands;
-        switch (message.kind) {
-        case command_kind::start: return start(message, now);
-        case command_kind::terminate: return terminate(message, now);
-        case command_kind::restart: return restart(message, now);
-        case command_kind::remove: return remove(message, now);
-        case command_kind::update: return update(message, now);
-        }
-    }
-
-    void start(command_message& message, time_point now)
-    {
-        auto& child = core_.children.get(message.spec.id);
-        if (child.present)
-            return start_present(message, child, now);
-        if (core_.children.size() > core_.options.children_count_max) {
-            forget_unused(child);
-            return answer(message, refusal(errc::max_children));
-        }
-        if (auto const last = creation_of(*child.id); last > message.creation_known) {
-            auto reply = refusal(errc::superseded);
-            reply.version = last;
-            forget_unused(child);
-            return answer(message, std::move(reply));
-        }
-        // Generations are not behind creations: once this one is deleted and forgotten, its generation stands for both.
-        auto const before =
-            std::max({core_.roster.generations_before(), last_generation(child), (creation_for(message) >> 16) - 1});
-        auto const claim = ownership::take(core_.self, before, {}, core_.quorate);
-        spec_record record{
-            creation_for(message), {message.requester_origin, message.number}, false, before, std::move(message.spec)};
-        child.type = core_.roster.intern_type(record.spec.type);
-        child.restart = record.spec.restart;
-        auto encoded = encode(record);
-        // The claim first: whoever sees the spec then sees whose it is.
-        reconciler_type{core_, *this, now}.launch(child, claim, std::move(record.spec), start_kind::first);
-        core_.write_first_spec(child, record, std::move(encoded));
-        wait(child, message);
-    }
-
-    void start_present(command_message const& message, child_entry& child, time_point now)
-    {
-        request_id const request{message.requester_origin, message.number};
-        if (child.request == request)
-            return repeat(message, child, now);
-        auto reply = refusal(child.wanted_running() ? errc::already_started : errc::already_present);
-        if (child.owned) {
-            reply.node = core_.nodes[child.owner].id.name;
-            reply.generation = child.generation;
-        }
-        answer(message, std::move(reply));
-    }
-
-    // The same command again: its answer was lost, or its first target died after it had written the spec.
-    void repeat(command_message const& message, child_entry& child, time_point now)
-    {
-        if (child.local && child.local->state == local_state::starting) {
-            auto const& waiting = child.local->waiters;
-            if (std::none_of(waiting.begin(), waiting.end(),
-                    [&](waiter const& known) { return known.number == message.number && known.requester == message.requester; }))
-                wait(child, message);
-            return;
-        }
-        if (!child.owned || !core_.nodes[child.owner].alive)
-            return; // it is being taken over: the requester asks again
-        if (child.owner != core_.own && message.hops < command_hops_max) {
-            auto passed_on = message;
-            ++passed_on.hops;
-            return core_.send(core_.nodes[child.owner].id.name, encode(passed_on));
-        }
-        reply_message reply;
-        reply.node = core_.nodes[child.owner].id.name;
-        reply.generation = child.generation;
-        finish(waiter_for(message), std::move(reply), now);
-    }
-
-    void terminate(command_message const& message, time_point now)
-    {
-        auto* const child = core_.children.find(message.spec.id);
-        if (child == nullptr || !child->present)
-            return answer(message, refusal(errc::not_found));
-        if (child->restart == restart_rule::temporary) {
-            reconciler_type{core_, *this, now}.remove_records(*child);
-        } else if (auto record = core_.spec_of(*child->id); record && !record->terminated) {
-            record->terminated = true;
-            core_.write_spec(*child, *record);
-        }
-        stop_and_answer(message, *child, stop_cause::terminate, now);
-    }
-
-    void stop_and_answer(command_message const& message, child_entry& child, stop_cause cause, time_point now)
-    {
-        reply_message reply;
-        reply.node = child.owned ? core_.nodes[child.owner].id.name : core_.self.name;
-        reply.generation = child.generation;
-        if (!child.local)
-            return finish(waiter_for(message), std::move(reply), now);
-        settle(child, errc::superseded, "terminated while it was starting", now);
-        wait(child, message);
-        reconciler_type{core_, *this, now}.stop(child, cause);
-    }
-
-    void restart(command_message const& message, time_point now)
-    {
-        auto* const child = core_.children.find(message.spec.id);
-        if (child == nullptr || !child->present)
-            return answer(message, refusal(errc::not_found));
-        if (child->request == request_id{message.requester_origin, message.number})
-            return repeat(message, *child, now);
-        auto const parked = child->local && child->local->state == local_state::parked;
-        if (child->local && !parked)
-            return answer(message, refusal(child->local->state == local_state::running ? errc::running : errc::restarting));
-        if (!parked && child->wanted_running() && child->owned && core_.nodes[child->owner].alive)
-            return answer(message, refusal(errc::running));
-        auto record = core_.spec_of(*child->id);
-        if (!record)
-            return answer(message, refusal(errc::not_found));
-        auto claim = ownership::take(core_.self, last_generation(*child), child->right(), core_.quorate);
-        if (parked)
-            child->local->window.clear();
-        record->terminated = false;
-        record->request = {message.requester_origin, message.number};
-        reconciler_type{core_, *this, now}.launch(
-            *child, std::move(claim), record->spec, parked ? start_kind::again : start_kind::revived);
-        core_.write_spec(*child, *record);
-        wait(*child, message);
-    }
-
-    void remove(command_message const& message, time_point now)
-    {
-        auto* const child = core_.children.find(message.spec.id);
-        if (child == nullptr || !child->present)
-            return answer(message, refusal(errc::not_found));
-        if (child->wanted_running() || child->local)
-            return answer(message, refusal(errc::running));
-        reply_message reply;
-        reply.generation = child->generation;
-        reconciler_type{core_, *this, now}.remove_records(*child);
-        remember(message, reply);
-        finish(waiter_for(message), std::move(reply), now);
-    }
-
-    void update(command_message const& message, time_point now)
-    {
-        auto* const child = core_.children.find(message.spec.id);
-        if (child == nullptr || !child->present)
-            return answer(message, refusal(errc::not_found));
-        request_id const request{message.requester_origin, message.number};
-        auto record = core_.spec_of(*child->id);
-        if (!record)
-            return answer(message, refusal(errc::not_found));
-        if (record->request == request)
-            return repeat(message, *child, now);
-        if (!core_.roster.knows_type(core_.roster.intern_type(message.spec.type)))
-            return answer(message, refusal(errc::unknown_type));
-        record->request = request;
-        record->spec = message.spec;
-        core_.write_spec(*child, *record);
-        if (child->local && child->local->state != local_state::stopping && child->wanted_running()) {
-            wait(*child, message);
-            replace(*child, now);
-            return;
-        }
-        reply_message reply;
-        reply.node = core_.self.name;
-        reply.generation = child->generation;
-        finish(waiter_for(message), std::move(reply), now);
-    }
-
-    // The waiters wait for the next instance, not for the end of this one.
-    void replace(child_entry& child, time_point now) { reconciler_type{core_, *this, now}.stop(child, stop_cause::replace); }
-
-    // ---- answers -----------------------------------------------------------------------------------------------------
-
-    [[nodiscard]] static reply_message refusal(errc code)
-    {
-        reply_message reply;
-        reply.code = code;
-        return reply;
-    }
-
-    [[nodiscard]] waiter waiter_for(command_message const& message) const
-    {
-        return {
-            message.requester, message.number, {message.requester_origin, message.number}, message.level, core_.store.version()};
-    }
-
-    void wait(child_entry& child, command_message const& message) { child.local->waiters.push_back(waiter_for(message)); }
-
-    // An answer that nothing was written for.
-    void answer(command_message const& message, reply_message reply)
-    {
-        reply.number = message.number;
-        if (message.requester == core_.self.name && message.requester_origin == core_.origin)
-            on_reply(core_.self, reply);
-        else
-            core_.send(message.requester, encode(reply));
-    }
-
-    [[nodiscard]] reply_message const* answer_of(request_id request) const
-    {
-        auto const found = std::find_if(
-            core_.answered.rbegin(), core_.answered.rend(), [&](auto const& known) { return known.first == request; });
-        return found == core_.answered.rend() ? nullptr : &found->second;
-    }
-
-    // Of what cannot be told from the records afterwards.
-    void remember(command_message const& message, reply_message const& reply)
-    {
-        core_.answered.emplace_back(request_id{message.requester_origin, message.number}, reply);
-        core_.answered.back().second.number = message.number;
-        if (core_.answered.size() > answered_count_max)
-            core_.answered.pop_front();
-    }
-
-    // A success is told at once to a requester elsewhere, which holds it too and can count; `held` follows.
-    void finish(waiter const& waiting, reply_message reply, time_point now)
-    {
-        reply.number = waiting.number;
-        auto const local = waiting.request.origin == core_.origin;
-        auto const holders = core_.holders_of(waiting.level);
-        if (reply.code == errc::success) {
-            reply.version = waiting.version;
-            reply.holders = holders;
-        }
-        if (reply.code == errc::success && holders > 1) {
-            hold what;
-            what.version = waiting.version;
-            what.what = hold::kind::command;
-            what.requester = local ? std::string{} : waiting.requester;
-            what.number = waiting.number;
-            hold_until(holders, std::move(what), now);
-        }
-        if (local)
-            on_reply(core_.self, reply);
-        else
-            core_.effects_after_sends.push_back(send_effect{waiting.requester, std::make_shared<bytes const>(encode(reply))});
+        command_execution<State, commands>{core_, *this, now}.carry_out(message);
     }
 
     void held_enough(hold const& done)
@@ -8726,7 +10054,10 @@ private:
                 core_.send(done.requester, encode(held_message{done.number}));
             return;
         }
-        core_.effects.push_back(checkpoint_done_effect{done.number, outcome_of(done)});
+        if (done.what == hold::kind::checkpoint)
+            core_.effects.push_back(checkpoint_done_effect{done.number, outcome_of(done)});
+        else if (auto* const child = core_.children.find(done.id))
+            reconciler<State, commands>{core_, *this, time_point::min()}.on_start_due(*child, done.generation);
     }
 
     // What a minority saved is given up when others went on meanwhile: it is not acknowledged before that is settled.
@@ -8740,39 +10071,69 @@ private:
         return counts ? errc::success : errc::not_acknowledged;
     }
 
-    // ---- numbers -----------------------------------------------------------------------------------------------------
+    State& core_;
+};
 
-    // Larger than every creation that the requester knew of. A function of the command alone: were it ever carried out twice,
-    // on nodes that do not hear of each other, it is one creation, and one delete ends it.
-    [[nodiscard]] static std::uint64_t creation_for(command_message const& message)
+} // namespace drover::core
+
+// drover/core/initial_children.hpp
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace drover::core {
+
+/// The children that every node was given start once in the cluster, whoever comes first: each node asks for those that
+/// placement gives to it, and a little later for those that nobody has started. What runs already is adopted as it is; what was
+/// deleted stays away. A start that fails does not end the wish: such a child is parked and tried again.
+template <class State>
+class initial_children {
+public:
+    explicit initial_children(State& state) : core_{state} {}
+
+    void begin(time_point now)
     {
-        return ((message.creation_known >> 16) + 1) << 16 | (mix64(message.requester_origin ^ mix64(message.number)) & 0xffff);
+        core_.initial_left.resize(core_.options.children.size());
+        std::iota(core_.initial_left.begin(), core_.initial_left.end(), std::uint32_t{0});
+        look(true, now);
+        look_later(now + 2 * core_.options.retry_interval);
     }
 
-    // What a new creation of this id must be larger than. The largest generation ever deleted stands for the creations that
-    // are forgotten.
-    [[nodiscard]] std::uint64_t creations_before(bytes_view id) const
+    void on_timer(time_point now)
     {
-        return std::max(creation_of(id), core_.roster.generations_before() << 16);
+        look(false, now);
+        look_later(now + core_.options.audit_interval);
     }
 
-    // The last creation of this id that is remembered here.
-    [[nodiscard]] std::uint64_t creation_of(bytes_view id) const
+private:
+    void look_later(time_point at)
     {
-        auto const last = core_.store.rank_of(record_table::spec, id);
-        return last ? last->major : 0;
+        if (!core_.initial_left.empty())
+            core_.timers.set(at, initial_timer{});
     }
 
-    void forget_unused(child_entry& child)
+    void look(bool only_ours, time_point now)
     {
-        if (!child.present && !child.owned && !child.local && !child.dirty)
-            core_.children.erase(child);
+        auto const wished = std::exchange(core_.initial_left, {});
+        for (auto const index : wished) {
+            auto const& spec = core_.options.children[index];
+            if (core_.is_present(spec.id) || core_.store.find(record_table::retired, spec.id))
+                continue;
+            core_.initial_left.push_back(index);
+            if (asked_for(index) || (only_ours && routing<State>{core_}.start_target_of(spec) != core_.own))
+                continue;
+            commands<State>{core_}.submit_initial(index + 1, now);
+        }
     }
 
-    [[nodiscard]] generation_number last_generation(child_entry const& child) const
+    [[nodiscard]] bool asked_for(std::uint32_t index) const
     {
-        auto const last = core_.store.rank_of(record_table::owner, *child.id);
-        return last ? last->major : 0;
+        return std::any_of(core_.commands.begin(), core_.commands.end(),
+            [&](auto const& item) { return item.second.message.initial == index + 1; });
     }
 
     State& core_;
@@ -8931,6 +10292,83 @@ private:
 
 } // namespace drover::core
 
+// drover/core/view_changes.hpp
+
+#include <cstddef>
+#include <vector>
+
+namespace drover::core {
+
+/// What changes with a new view: who is alive, and, of those that died, whether it may have been the fault of a child.
+template <class State>
+class view_changes {
+public:
+    view_changes(State& state, time_point now) : core_{state}, now_{now} {}
+
+    /// Returns the nodes that are gone. O(nodes).
+    std::vector<node_index> take(view const& members)
+    {
+        std::vector<node_index> lost;
+        for (auto const& member : members.members)
+            if (member.state == member_state::alive)
+                core_.nodes.intern(member.id);
+        for (node_index index = 0; index < core_.nodes.size(); ++index) {
+            if (index == core_.own)
+                continue;
+            auto const alive = members.alive(core_.nodes[index].id);
+            if (alive == core_.nodes[index].alive)
+                continue;
+            if (alive)
+                on_node_up(index);
+            else
+                on_node_lost(index, members, lost);
+        }
+        return lost;
+    }
+
+private:
+    void on_node_up(node_index index)
+    {
+        auto& node = core_.nodes[index];
+        node.alive = true;
+        node.recovered = false;
+        node.here = presence::unknown;
+        core_.store.on_peer_up(node.id, now_);
+        core_.tell(event_kind::member_joined, node.id.name);
+    }
+
+    void on_node_lost(node_index index, view const& members, std::vector<node_index>& lost)
+    {
+        auto& node = core_.nodes[index];
+        node.alive = false;
+        node.recovered = false;
+        node.died = now_;
+        lost.push_back(index);
+        core_.store.on_peer_down(node.id, now_);
+        auto const* const seen = members.find(node.id.name);
+        auto const left = seen != nullptr && seen->id == node.id && seen->state == member_state::left;
+        node.suspicious = !left && had_just_started_some(node);
+        core_.tell(left ? event_kind::member_left : event_kind::member_died, node.id.name);
+    }
+
+    // Few enough to be told from what a node that had just been given many took with it.
+    [[nodiscard]] bool had_just_started_some(node_entry const& node) const
+    {
+        std::size_t owned = 0;
+        std::size_t young = 0;
+        for (auto const* child = node.owned; child != nullptr; child = child->next_owned) {
+            ++owned;
+            young += child->is_young(now_, core_.options.suspicion_time) ? 1U : 0U;
+        }
+        return young <= limits::suspects_count_max || 2 * young <= owned;
+    }
+
+    State& core_;
+    time_point now_;
+};
+
+} // namespace drover::core
+
 // drover/core/supervisor_core.hpp
 
 #include <algorithm>
@@ -8964,6 +10402,10 @@ public:
         expects(state_.phase == phase::created, "a supervisor is started once");
         state_.phase = phase::joining;
         state_.types = std::move(types);
+        if (state_.options.form_members > 1)
+            state_.timers.set(saturating_add(now, state_.options.form_timeout), form_timer{});
+        else
+            state_.form_over = true;
         on_view(members, now);
     }
 
@@ -8974,14 +10416,8 @@ public:
             return;
         if (state_.phase < phase::running)
             return finish_stop();
-        state_.phase = phase::draining;
-        state_.drain_deadline = now + state_.options.drain_timeout;
-        state_.timers.set(state_.drain_deadline, drain_timer{});
         state_.write_roster(participation::leaving);
-        ordering().fail_all(errc::shutting_down);
-        for (auto* const child : state_.children.order())
-            if (child->local || state_.owned_here(*child))
-                state_.mark(*child);
+        drain(now);
         advance(now);
     }
 
@@ -9001,7 +10437,7 @@ public:
     {
         if (state_.phase == phase::created || state_.phase == phase::stopped)
             return;
-        auto const lost = take_view(members, now);
+        auto const lost = view_changes<state_type>{state_, now}.take(members);
         state_.roster.changed();
         group().answer_held_back();
         regroup_now(now);
@@ -9072,6 +10508,15 @@ public:
     {
         if (auto* const child = local(id, generation, local_state::starting)) {
             working(now).on_start_failed(*child, reason);
+            advance(now);
+        }
+    }
+
+    /// The start said `ignore`: nothing runs.
+    void on_child_start_ignored(bytes_view id, generation_number generation, time_point now)
+    {
+        if (auto* const child = local(id, generation, local_state::starting)) {
+            working(now).on_start_ignored(*child);
             advance(now);
         }
     }
@@ -9152,6 +10597,7 @@ public:
         take_store_effects(now);
         if (!state_.holds.empty())
             ordering().on_acknowledged();
+        working(now).release_starts();
         append_later_effects();
     }
 
@@ -9183,37 +10629,11 @@ public:
         return record ? std::optional{std::move(record->spec)} : std::nullopt;
     }
 
-    /// Sorted by id. O(children log children).
     [[nodiscard]] std::vector<child_info> which_children(bool only_local) const
     {
-        std::vector<child_entry const*> listed;
-        for (auto const* const child : state_.children.order())
-            if (only_local ? child->has_instance() : child->present)
-                listed.push_back(child);
-        std::sort(listed.begin(), listed.end(), [](auto const* left, auto const* right) { return *left->id < *right->id; });
-        std::vector<child_info> result;
-        result.reserve(listed.size());
-        for (auto const* const child : listed)
-            result.push_back(info_of(state_, *child));
-        return result;
+        return core::which_children(state_, only_local);
     }
-
-    [[nodiscard]] child_counts count_children() const
-    {
-        child_counts counts;
-        for (auto const* const child : state_.children.order()) {
-            counts.local += child->has_instance() ? 1U : 0U;
-            if (!child->present)
-                continue;
-            ++counts.specs;
-            ++counts.workers;
-            auto const active = child->wanted_running() && child->owned;
-            counts.active += active && child->status == owner_status::active ? 1U : 0U;
-            counts.parked += active && child->status == owner_status::parked ? 1U : 0U;
-        }
-        return counts;
-    }
-
+    [[nodiscard]] child_counts count_children() const { return core::count_children(state_); }
     [[nodiscard]] std::string explain(bytes_view id) { return core::explain(state_, id); }
     [[nodiscard]] drover::counters const& counters() const { return state_.counters; }
     [[nodiscard]] core::phase current_phase() const { return state_.phase; }
@@ -9228,6 +10648,7 @@ private:
     [[nodiscard]] ordering_type ordering() { return ordering_type{state_}; }
     [[nodiscard]] calls<state_type> calling() { return calls<state_type>{state_}; }
     [[nodiscard]] core::audit<state_type> auditing() { return core::audit<state_type>{state_}; }
+    [[nodiscard]] initial_children<state_type> initial() { return initial_children<state_type>{state_}; }
     [[nodiscard]] regroup<state_type> group() { return regroup<state_type>{state_}; }
     [[nodiscard]] reconciler<state_type, ordering_type> working(time_point now) { return {state_, ordering(), now}; }
 
@@ -9246,6 +10667,11 @@ private:
         take_store_effects(now);
         while (group().complete())
             on_regrouped(now);
+        if (state_.phase == phase::joining)
+            run_when_formed(now);
+        working(now).release_starts();
+        if (!state_.giving_up.empty() && state_.phase == phase::running)
+            give_up(now);
         if (std::exchange(state_.regroup_wanted, false) && state_.regrouped)
             regroup_now(now);
         if (state_.leaving())
@@ -9253,48 +10679,6 @@ private:
     }
 
     // ---- view and regroup --------------------------------------------------------------------------------------------
-
-    std::vector<node_index> take_view(view const& members, time_point now)
-    {
-        std::vector<node_index> lost;
-        for (auto const& member : members.members)
-            if (member.state == member_state::alive)
-                state_.nodes.intern(member.id);
-        for (node_index index = 0; index < state_.nodes.size(); ++index) {
-            if (index == state_.own)
-                continue;
-            auto const alive = members.alive(state_.nodes[index].id);
-            if (alive == state_.nodes[index].alive)
-                continue;
-            if (alive)
-                on_node_up(index, now);
-            else
-                on_node_lost(index, members, lost, now);
-        }
-        return lost;
-    }
-
-    void on_node_up(node_index index, time_point now)
-    {
-        auto& node = state_.nodes[index];
-        node.alive = true;
-        node.recovered = false;
-        node.here = presence::unknown;
-        state_.store.on_peer_up(node.id, now);
-        state_.tell(event_kind::member_joined, node.id.name);
-    }
-
-    void on_node_lost(node_index index, view const& members, std::vector<node_index>& lost, time_point now)
-    {
-        auto& node = state_.nodes[index];
-        node.alive = false;
-        node.recovered = false;
-        lost.push_back(index);
-        state_.store.on_peer_down(node.id, now);
-        auto const* const seen = members.find(node.id.name);
-        auto const left = seen != nullptr && seen->id == node.id && seen->state == member_state::left;
-        state_.tell(left ? event_kind::member_left : event_kind::member_died, node.id.name);
-    }
 
     // Whoever talks to this scope takes part in it.
     void note_presence(node_entry& node, bool present)
@@ -9314,15 +10698,12 @@ private:
 
     void on_regrouped(time_point now)
     {
-        auto const joined = state_.phase == phase::joining;
-        if (joined && !std::exchange(state_.announced, true)) {
+        if (state_.phase == phase::joining && !std::exchange(state_.announced, true)) {
             // We are level. Before we take anything over, all must know that we take part: otherwise two would be placed.
             state_.write_roster(participation::active);
             return regroup_now(now);
         }
         state_.regrouped = true;
-        if (joined)
-            state_.phase = phase::running;
         for (node_index index = 0; index < state_.nodes.size(); ++index) {
             auto& node = state_.nodes[index];
             if (!node.alive && !std::exchange(node.recovered, true))
@@ -9332,12 +10713,26 @@ private:
         state_.quorate = state_.members_alive_count() >= state_.roster.members_count() / 2 + 1;
         state_.tell(event_kind::regrouped, state_.self.name, 0,
             state_.quorate ? "a majority is together" : "only a minority is together");
-        if (joined) {
-            state_.tell(event_kind::supervisor_started, state_.options.name);
-            state_.effects_after_sends.push_back(started_effect{});
-        }
         start_audit();
         working(now).run();
+    }
+
+    // Nothing is placed before the cluster has formed: otherwise the first node would start all, and move most of it soon.
+    void run_when_formed(time_point now)
+    {
+        if (!state_.regrouped || (!state_.form_over && state_.members_alive_count() < state_.options.form_members))
+            return;
+        state_.form_over = true;
+        state_.phase = phase::running;
+        state_.tell(event_kind::supervisor_started, state_.options.name);
+        state_.effects_after_sends.push_back(started_effect{});
+        start_audit();
+        for (auto* const child : state_.children.order())
+            if (child->owned)
+                state_.mark(*child);
+        working(now).run();
+        initial().begin(now);
+        take_store_effects(now);
     }
 
     // ---- messages ----------------------------------------------------------------------------------------------------
@@ -9368,6 +10763,7 @@ private:
 
     void take_store_effects(time_point now)
     {
+        state_.input_time = now;
         auto& effects = state_.store.effects();
         for (auto& message : std::exchange(effects.sends, {}))
             state_.effects.push_back(send_effect{std::move(message.to), std::move(message.frame), true});
@@ -9416,7 +10812,12 @@ private:
         if (!record || name == state_.self.name)
             return;
         state_.nodes.intern({std::string{name}, record->incarnation});
+        // What happened before we came is over.
+        auto const record_gave_up = record->part == participation::gave_up && state_.phase == phase::running;
+        auto reason = record->reason;
         state_.roster.set(name, std::move(*record));
+        if (record_gave_up)
+            state_.giving_up = std::move(reason);
         state_.members_changed();
         start_audit();
     }
@@ -9430,6 +10831,8 @@ private:
             return;
         if (timer.what == child_timer::kind::unpark)
             return working(now).on_unpark(*child, timer.generation);
+        if (timer.what == child_timer::kind::start)
+            return working(now).on_start_due(*child, timer.generation);
         if (timer.what == child_timer::kind::settle)
             return working(now).settle_provisional(*child, timer.generation);
         state_.end_want(*child);
@@ -9447,6 +10850,9 @@ private:
         state_.relieving = std::exchange(state_.relieved_epoch, state_.roster.epoch()) == state_.roster.epoch();
         start_audit();
     }
+
+    void on_timer(initial_timer const&, time_point now) { initial().on_timer(now); }
+    void on_timer(form_timer const&, time_point) { state_.form_over = true; }
 
     void on_timer(drain_timer const&, time_point)
     {
@@ -9466,11 +10872,33 @@ private:
 
     // ---- leaving -----------------------------------------------------------------------------------------------------
 
+    void drain(time_point now)
+    {
+        state_.phase = phase::draining;
+        state_.drain_deadline = now + state_.options.drain_timeout;
+        state_.timers.set(state_.drain_deadline, drain_timer{});
+        ordering().fail_all(errc::shutting_down);
+        for (auto* const child : state_.children.order())
+            if (child->local || state_.owned_here(*child))
+                state_.mark(*child);
+    }
+
+    // Here, and with that on every node: whoever hears of it does the same.
+    void give_up(time_point now)
+    {
+        state_.gave_up = true;
+        state_.tell(event_kind::supervisor_gave_up, state_.options.name, 0, state_.giving_up);
+        state_.write_roster(participation::gave_up);
+        drain(now);
+        working(now).run();
+    }
+
     void advance_leaving(time_point now)
     {
         if (state_.phase == phase::draining && state_.instances_count == 0) {
             state_.phase = phase::saying_goodbye;
-            state_.write_roster(participation::left);
+            if (!state_.gave_up)
+                state_.write_roster(participation::left);
             state_.goodbye_version = state_.store.version();
             state_.store.flush(now);
             take_store_effects(now);
@@ -9485,7 +10913,7 @@ private:
         calling().fail_all(errc::shutting_down);
         state_.phase = phase::stopped;
         state_.tell(event_kind::supervisor_stopped, state_.options.name);
-        state_.effects_after_sends.push_back(stopped_effect{});
+        state_.effects_after_sends.push_back(stopped_effect{state_.gave_up ? state_.giving_up : std::string{}});
         append_later_effects();
     }
 
@@ -9502,6 +10930,45 @@ private:
 };
 
 } // namespace drover::core
+
+// drover/pending_operations.hpp
+
+namespace drover::detail {
+
+/// The handlers of operations whose answer has not come yet, by the number that the core gave them. Each is called once.
+struct pending_operations {
+    function_table<void(error_code, child_ref)> commands;
+    function_table<void(error_code, bytes)> calls;
+    function_table<void(error_code)> checkpoints;
+
+    void complete(core::command_done_effect& effect)
+    {
+        if (auto done = commands.take(effect.number))
+            done(make_error_code(effect.code), std::move(effect.ref));
+    }
+
+    void complete(core::call_done_effect& effect)
+    {
+        if (auto done = calls.take(effect.number))
+            done(make_error_code(effect.code), std::move(effect.payload));
+    }
+
+    void complete(core::checkpoint_done_effect& effect)
+    {
+        if (auto done = checkpoints.take(effect.number))
+            done(make_error_code(effect.code));
+    }
+
+    /// The supervisor has stopped: what was asked may have been done, or not.
+    void give_up()
+    {
+        commands.take_all([](auto& done) { done(make_error_code(errc::outcome_unknown), child_ref{}); });
+        calls.take_all([](auto& done) { done(make_error_code(errc::outcome_unknown), bytes{}); });
+        checkpoints.take_all([](auto& done) { done(make_error_code(errc::shutting_down)); });
+    }
+};
+
+} // namespace drover::detail
 
 // drover/supervisor_shell.hpp
 
@@ -9610,9 +11077,7 @@ public:
         instances_.destroy_all();
         if (start_done_)
             std::exchange(start_done_, nullptr)(errc::shutting_down);
-        commands_.take_all([](auto& done) { done(make_error_code(errc::shutting_down), child_ref{}); });
-        calls_.take_all([](auto& done) { done(make_error_code(errc::shutting_down), bytes{}); });
-        checkpoints_.take_all([](auto& done) { done(make_error_code(errc::shutting_down)); });
+        pending_.give_up();
         for (auto& done : std::exchange(stop_done_, {}))
             done(errc::success);
     }
@@ -9625,7 +11090,7 @@ public:
             return done(make_error_code(errc::shutting_down), child_ref{std::move(spec.id), {}, 0});
         step([&](time_point now) {
             auto const number = core_.command(kind, std::move(spec), now);
-            commands_.add(number, std::move(done));
+            pending_.commands.add(number, std::move(done));
         });
     }
 
@@ -9635,7 +11100,7 @@ public:
             return done(make_error_code(errc::shutting_down), bytes{});
         step([&](time_point now) {
             auto const number = core_.call(std::move(id), std::move(payload), cast, now);
-            calls_.add(number, std::move(done));
+            pending_.calls.add(number, std::move(done));
         });
     }
 
@@ -9653,6 +11118,8 @@ public:
         std::lock_guard const lock{mutex_};
         core_.want_events(true);
     }
+
+    void on_gave_up(std::function<void(std::string const&)> told) { gave_up_handlers_.push_back(std::move(told)); }
 
     void log_to(std::function<void(child_id const&, std::string_view)> sink) { log_sink_ = std::move(sink); }
 
@@ -9697,34 +11164,51 @@ private:
             return;
         auto const keep = this->shared_from_this(); // an effect may drop the last other owner
         unsigned round = 0;
-        for (; round < rounds_max && !stopped_; ++round) {
+        auto later = false;
+        for (; round < rounds_max && !stopped_ && !later; ++round) {
             take_effects();
             if (effects_.empty() && exits_.empty())
                 break;
-            for (auto& effect : effects_)
-                if (!stopped_)
-                    std::visit([&](auto& content) { carry_out(content); }, effect);
-            effects_.clear();
-            if (effects_.capacity() > effects_kept_max)
-                effects_ = {};
-            for (auto& exit : std::exchange(exits_, {}))
-                take_exit(exit);
+            later = !carry_out_effects();
+            if (!later)
+                for (auto& exit : std::exchange(exits_, {}))
+                    take_exit(exit);
         }
         pumping_ = false;
         if (closing_)
             close();
         if (stopped_)
             return;
-        if (round == rounds_max)
+        if (later || round == rounds_max)
             return pump_soon();
         arm();
     }
 
     void take_effects()
     {
+        if (effects_done_ < effects_.size())
+            return;
         std::lock_guard const lock{mutex_};
+        effects_.clear();
+        if (effects_.capacity() > effects_kept_max)
+            effects_ = {};
+        effects_done_ = 0;
         core_.flush(node_->runtime().now());
         effects_.swap(core_.effects());
+    }
+
+    // False when the rest is for another turn: the transport writes what it was given in a turn of its own, and others are to
+    // hear of a start before its code runs, which may take this node down.
+    bool carry_out_effects()
+    {
+        for (; effects_done_ < effects_.size() && !stopped_; ++effects_done_) {
+            auto& effect = effects_[effects_done_];
+            if (std::holds_alternative<core::start_effect>(effect) && std::exchange(sent_, false))
+                return false;
+            std::visit([&](auto& content) { carry_out(content); }, effect);
+        }
+        effects_done_ = effects_.size();
+        return true;
     }
 
     void arm()
@@ -9810,7 +11294,11 @@ private:
 
     // ---- effects -----------------------------------------------------------------------------------------------------
 
-    void carry_out(core::send_effect& effect) { node_->send(effect.to, scope_, *effect.frame, effect.for_store); }
+    void carry_out(core::send_effect& effect)
+    {
+        sent_ = true;
+        node_->send(effect.to, scope_, *effect.frame, effect.for_store);
+    }
 
     void carry_out(core::start_effect& effect)
     {
@@ -9818,19 +11306,27 @@ private:
         auto const link = std::make_shared<child_link>();
         auto const& id = link->id;
         link->host = this;
-        link->id = std::move(effect.spec.id);
+        link->id = std::move(effect.id);
         link->node = node_->name();
-        link->arguments = std::move(effect.spec.arguments);
+        link->arguments = std::move(effect.arguments);
         link->generation = generation;
+        link->cause = effect.cause;
         if (effect.state) {
             link->state = std::move(effect.state->data);
             link->state_version = effect.state->schema_version;
         }
-        if (auto const reason = start(instances_.add(link), effect.spec.type)) {
+        auto& made = instances_.add(link);
+        if (auto const reason = start(made, effect.type)) {
             instances_.destroy(id);
             return step([&](time_point now) { core_.on_child_start_failed(id, generation, *reason, now); });
         }
-        step([&](time_point now) { core_.on_child_started(id, generation, now); });
+        made.start_failing = made.child->start_is_failing();
+        if (made.start_failing)
+            return; // its exit says why
+        if (!link->ignored)
+            return step([&](time_point now) { core_.on_child_started(id, generation, now); });
+        instances_.destroy(id);
+        step([&](time_point now) { core_.on_child_start_ignored(id, generation, now); });
     }
 
     // The reason why it failed, or none.
@@ -9896,23 +11392,9 @@ private:
         step([&](time_point now) { core_.on_call_answered(to, number, code, std::move(payload), now); });
     }
 
-    void carry_out(core::command_done_effect& effect)
-    {
-        if (auto done = commands_.take(effect.number))
-            done(make_error_code(effect.code), std::move(effect.ref));
-    }
-
-    void carry_out(core::call_done_effect& effect)
-    {
-        if (auto done = calls_.take(effect.number))
-            done(make_error_code(effect.code), std::move(effect.payload));
-    }
-
-    void carry_out(core::checkpoint_done_effect& effect)
-    {
-        if (auto done = checkpoints_.take(effect.number))
-            done(make_error_code(effect.code));
-    }
+    void carry_out(core::command_done_effect& effect) { pending_.complete(effect); }
+    void carry_out(core::call_done_effect& effect) { pending_.complete(effect); }
+    void carry_out(core::checkpoint_done_effect& effect) { pending_.complete(effect); }
 
     void carry_out(core::started_effect&)
     {
@@ -9920,7 +11402,13 @@ private:
             std::exchange(start_done_, nullptr)(errc::success);
     }
 
-    void carry_out(core::stopped_effect&) { close(); }
+    void carry_out(core::stopped_effect& effect)
+    {
+        close();
+        if (!effect.reason.empty())
+            for (auto const& told : std::exchange(gave_up_handlers_, {}))
+                told(effect.reason);
+    }
 
     void carry_out(event& what)
     {
@@ -9929,20 +11417,6 @@ private:
     }
 
     // ---- instances ---------------------------------------------------------------------------------------------------
-
-    // Runs user code: the reason of what it throws, or none.
-    template <class Code>
-    static std::optional<std::string> guarded(Code&& code)
-    {
-        try {
-            code();
-            return std::nullopt;
-        } catch (std::exception const& error) {
-            return std::string{error.what()};
-        } catch (...) {
-            return "an exception that is no std::exception";
-        }
-    }
 
     void finish_stop(child_id const& id)
     {
@@ -9977,7 +11451,10 @@ private:
             return;
         if (found->stopping)
             return finish_stop(id);
+        auto const start_failed = found->start_failing;
         instances_.destroy(id);
+        if (start_failed)
+            return step([&](time_point now) { core_.on_child_start_failed(id, generation, exit.reason, now); });
         auto const kind = exit.normal ? supervision::exit_kind::normal : supervision::exit_kind::failure;
         step([&](time_point now) { core_.on_child_exit(id, generation, kind, exit.reason, now); });
     }
@@ -10011,7 +11488,7 @@ private:
     void checkpoint(child_link& link, bytes data, checkpoint_done done) override
     {
         auto const number = ++last_checkpoint_;
-        checkpoints_.add(number, std::move(done));
+        pending_.checkpoints.add(number, std::move(done));
         step([&](time_point now) {
             core_.on_checkpoint(link.id, link.generation, {link.schema_version, std::move(data)}, number, now);
         });
@@ -10063,15 +11540,16 @@ private:
     instance_table instances_;
     child_timers timers_;
     std::remove_cvref_t<decltype(std::declval<core_type&>().effects())> effects_; // being carried out; kept for its room
+    std::size_t effects_done_ = 0;
+    bool sent_ = false; // something, since a start last waited for it
     std::vector<pending_exit> exits_;
     std::uint64_t last_checkpoint_ = 0;
 
     done_handler start_done_;
     std::vector<done_handler> stop_done_;
-    function_table<void(error_code, child_ref)> commands_;
-    function_table<void(error_code, bytes)> calls_;
-    function_table<void(error_code)> checkpoints_;
+    pending_operations pending_;
     std::vector<std::function<void(event const&)>> watchers_;
+    std::vector<std::function<void(std::string const&)>> gave_up_handlers_;
     std::function<void(child_id const&, std::string_view)> log_sink_;
 };
 
@@ -10272,9 +11750,11 @@ public:
     // Each completes once, with void(error_code, child_ref), at the latest after `operation_timeout`. `not_acknowledged`: it
     // was done, and is not known to be held by as many members as `acknowledge` asks. `timed_out`: it may have been done.
 
+    // `outcome_unknown`: the supervisor stopped first.
+
     /// Starts a child, on the node that placement names. Completes when it runs and its spec is held by enough members.
     /// Errors: `already_started`, `already_present` (it is terminated), `start_failed` (nothing is left behind),
-    /// `invalid_spec`, `unknown_type`, `no_eligible_node`, `max_children`.
+    /// `invalid_spec`, `unknown_type`, `no_eligible_node`, `max_children`, `quarantined` (it is listed, and does not run).
     template <class Token>
     auto async_start_child(child_spec spec, Token&& token)
     {
@@ -10378,6 +11858,12 @@ public:
     /// Calls `watcher` on the strand for all that happens here: what moved, why, and what was refused. Costs nothing while
     /// nobody watches. Before `async_start`.
     void events(std::function<void(event const&)> watcher) { shell_->watch(std::move(watcher)); }
+
+    /// Calls `told` once, on the strand, when this supervisor has stopped without having been asked to: it gave up, here or on
+    /// another node, because a child that escalates has spent its budget (docs/supervision.md), or its significant children have
+    /// ended. With the same reason on every node. Its own node goes on until `async_stop` or the destructor. Before
+    /// `async_start`.
+    void on_gave_up(std::function<void(std::string const& reason)> told) { shell_->on_gave_up(std::move(told)); }
 
     /// Where `child_context::log` goes. Before `async_start`.
     void log_to(std::function<void(child_id const&, std::string_view)> sink) { shell_->log_to(std::move(sink)); }

@@ -2358,6 +2358,8 @@ namespace drover::simulation {
 /// executed is destroyed unrun. Asio's own timers and sockets need real time and do not belong here.
 class executor {
 public:
+    static constexpr bool is_simulated = true; ///< for what needs the real world, and refuses this one
+
     executor(world& owner, life which) noexcept : world_{&owner}, life_{which} {}
 
     [[nodiscard]] boost::asio::execution_context& query(boost::asio::execution::context_t) const noexcept

@@ -46,6 +46,7 @@ TOP_LEVEL = {
     "node_options.hpp": "node_options",
     "completion.hpp": "handlers",
     "node.hpp": "shells",
+    "pending_operations.hpp": "shells",
     "supervisor_shell.hpp": "shells",
     "distributed_supervisor.hpp": "shells",
     "local_supervisor_shell.hpp": "shells",

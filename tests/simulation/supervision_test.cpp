@@ -3,6 +3,7 @@
 // Failures of all kinds in a simulated cluster: who is harmed, who is told, and what is left.
 
 #include <drover/simulation.hpp>
+#include <drover/simulation/local_supervisor.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -525,6 +526,93 @@ TEST_CASE("a group restarts in order on the node where it runs, and moves as one
     CHECK(all.starts[1].id == "filter");
     CHECK(all.starts[2].id == "sink");
     CHECK(all.starts[0].node == all.starts[2].node);
+}
+
+namespace {
+
+// Has nothing to do, the first time.
+struct shy {
+    explicit shy(child_context own) : context{std::move(own)} {}
+    drover::start_result on_start()
+    {
+        return context.cause() == start_cause::first ? drover::start_result::ignored : drover::start_result::started;
+    }
+    drover::bytes on_message(drover::bytes_view) { return "here"; }
+
+    child_context context;
+};
+
+// Fails to start while its sibling, which it undoes, takes long to stop.
+struct slow_to_stop {
+    explicit slow_to_stop(child_context own) : context{std::move(own)} {}
+    drover::stop_result on_stop()
+    {
+        context.after(100ms, [this] { context.exit(); });
+        return drover::stop_result::later;
+    }
+
+    child_context context;
+};
+struct failing_start {
+    void on_start() { throw std::runtime_error("no luck"); }
+};
+
+} // namespace
+
+TEST_CASE("a start that says ignore is a success, and nothing runs until it is asked again", "[simulation][supervision]")
+{
+    cluster all;
+    all.add_many(3);
+    for (auto& [name, node] : all.nodes)
+        node->add_child_type<shy>();
+    all.world.run_for(1s);
+    auto const answer = all.start("n1", {.id = "a", .type = "shy"});
+    CHECK_FALSE(answer.first);
+    CHECK(answer.second.generation == 0);
+    all.world.run_for(1s);
+    CHECK(all.info("a").status == child_status::ended);
+    std::optional<error_code> restarted;
+    all["n2"].async_restart_child("a", [&](error_code code, child_ref const&) { restarted = code; });
+    all.world.run_for(1s);
+    CHECK(restarted == error_code{});
+    std::string said;
+    all["n3"].async_call("a", "?", [&](error_code, drover::bytes reply) { said = reply; });
+    all.world.run_for(1s);
+    CHECK(said == "here");
+}
+
+TEST_CASE("a tree is one child of the cluster: it starts, fails and moves as one", "[simulation][supervision]")
+{
+    cluster all;
+    all.add_many(3);
+    for (auto& [name, node] : all.nodes) {
+        node->add_child_type("tree", [&all](child_context) {
+            drover::local_supervisor_options options;
+            options.intensity = {1, 5s};
+            options.children = {cluster::spec_of("leaf")};
+            return drover::supervisor_child{
+                options, drover::child_type("actor", [&all](child_context context) { return all.make(std::move(context)); })};
+        });
+        node->add_child_type("broken tree", [](child_context) {
+            drover::local_supervisor_options options;
+            options.children = {{.id = "a", .type = "slow_to_stop"}, {.id = "b", .type = "failing_start"}};
+            return drover::supervisor_child{options, drover::child_type<slow_to_stop>(), drover::child_type<failing_start>()};
+        });
+    }
+    all.world.run_for(1s);
+    drover::child_spec spec{.id = "t", .type = "tree"};
+    spec.is_supervisor = true;
+    auto const answer = all.start("n1", spec);
+    REQUIRE_FALSE(answer.first);
+    CHECK(all.running_count("leaf") == 1);
+    all.world.run_for(1s);
+    CHECK(all["n3"].count_children().supervisors == 1);
+    all.die(answer.second.node);
+    all.world.run_for(3s);
+    CHECK(all.running_count("leaf") == 1);
+    auto const broken = all.start(all.nodes.begin()->first, {.id = "u", .type = "broken tree"});
+    CHECK(broken.first == errc::start_failed);
+    CHECK_FALSE(all.nodes.begin()->second->child_spec_of("u"));
 }
 
 TEST_CASE("children that crash, and nodes that die, in any order: each child is run once or parked", "[simulation][supervision]")

@@ -56,7 +56,7 @@ owner_record full_owner_record()
 
 checkpoint_record full_checkpoint_record() { return {300, 0xffffffff, 77, bytes("\0state\xff", 7)}; }
 
-roster_record full_roster_record() { return {1'700, participation::leaving, 41, {"reader", "writer"}, 7}; }
+roster_record full_roster_record() { return {1'700, participation::leaving, 41, {"reader", "writer"}, 7, {}}; }
 
 bool same(spec_record const& a, spec_record const& b)
 {

@@ -9,6 +9,7 @@
 #include <drover/base/time.hpp>
 #include <drover/child/child_timers.hpp>
 #include <drover/child/context.hpp>
+#include <drover/child/guarded.hpp>
 #include <drover/child/message.hpp>
 #include <drover/child/object.hpp>
 #include <drover/error_code.hpp>
@@ -242,26 +243,13 @@ private:
         finish_stop(*held_by(*due.link), true); // past its shutdown deadline
     }
 
-    // Runs user code: the reason of what it throws, or none.
-    template <class Code>
-    static std::optional<std::string> guarded(Code&& code)
-    {
-        try {
-            code();
-            return std::nullopt;
-        } catch (std::exception const& error) {
-            return std::string{error.what()};
-        } catch (...) {
-            return "an exception that is no std::exception";
-        }
-    }
-
     // ---- effects -----------------------------------------------------------------------------------------------------
 
     void carry_out(supervision::start_effect& what)
     {
         auto const& spec = machine_->child_of(what.which).spec;
         auto& made = make_held(what.which, spec);
+        made.link->cause = what.cause;
         auto const failure = guarded([&] {
             auto const factory = factories_.find(spec.type);
             expects(factory != factories_.end(), "the type of a child stays registered");

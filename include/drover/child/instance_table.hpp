@@ -22,7 +22,8 @@ public:
         std::shared_ptr<child_link> link;
         std::unique_ptr<Child> child;
         bool stopping = false;
-        bool save = false; ///< its state is wanted when it has stopped
+        bool start_failing = false; ///< its start has failed, and it cleans up behind itself
+        bool save = false;          ///< its state is wanted when it has stopped
     };
 
     /// Pre: there is no instance of this child.

@@ -25,7 +25,7 @@ namespace drover {
 enum class stop_result : std::uint8_t { stopped, later };
 
 /// What a start hook may say. OTP's `ignore`: the child is not wanted now; its spec is kept, unless it is temporary, and
-/// `async_restart_child` tries again. Understood by `local_supervisor`.
+/// `async_restart_child` tries again.
 enum class start_result : std::uint8_t { started, ignored };
 
 /// A running instance, whatever kind of child it is. A hook that throws has failed; `what()` is the reason.

@@ -92,8 +92,7 @@ public:
     {
         if (local.node_deaths >= limits::node_deaths_max)
             return core_.options.quarantine_time;
-        auto const doublings = std::min<std::uint32_t>(local.parked_count++, 16);
-        return std::min(core_.options.park_max, core_.options.park_min * (1 << doublings));
+        return supervision::doubled(core_.options.park_min, core_.options.park_max, local.parked_count++);
     }
 
     /// Nodes died as soon as it started: it starts no more where it could do that again. True when it does not start.

@@ -8,6 +8,7 @@
 #include <drover/supervision/child_spec.hpp>
 #include <drover/supervision/effects.hpp>
 #include <drover/supervision/restart_window.hpp>
+#include <drover/supervision/start_cause.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -42,6 +43,14 @@ enum class task : std::uint8_t {
     revival,   ///< of a command, for a child that was parked
     replacing, ///< of a command: it is stopped, and started again under another spec
 };
+
+/// Why an instance is started that is not one of a row.
+[[nodiscard]] constexpr start_cause cause_of(task doing, child_state before)
+{
+    if (doing == task::restart)
+        return before == child_state::parked ? start_cause::retry : start_cause::crash;
+    return doing == task::first ? start_cause::first : start_cause::request;
+}
 
 /// What is kept of a child only once something went wrong with it, or is to be changed.
 struct child_history {

@@ -4,6 +4,7 @@
 #include <drover/base/error.hpp>
 #include <drover/base/identity.hpp>
 #include <drover/base/time.hpp>
+#include <drover/supervision/start_cause.hpp>
 
 #include <cstdint>
 #include <string>
@@ -49,6 +50,7 @@ enum class note_kind : std::uint8_t {
 /// Make the instance and start it. Answer: `on_started`, `on_start_failed` or `on_start_ignored`.
 struct start_effect {
     instance_ref which;
+    start_cause cause{};
 };
 
 /// Stop the instance within the deadline. Answer: `on_stopped`, once; or `on_exit`, when it ended by itself meanwhile.

@@ -13,7 +13,6 @@
 #include <drover/supervision/effects.hpp>
 #include <drover/supervision/local_options.hpp>
 #include <drover/supervision/restart_budget.hpp>
-#include <drover/supervision/restart_window.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -513,11 +512,17 @@ private:
 
     void begin_start(child& next, task doing)
     {
+        auto const cause = doing == task::in_order ? cause_in_row(next) : cause_of(doing, next.state);
         children_.set_state(next, child_state::starting);
         next.doing = doing;
         ++next.generation;
-        effects_.tell(note_kind::child_starting, next);
-        effects_.emit(start_effect{next.ref()});
+        effects_.tell(note_kind::child_starting, next, to_string(cause));
+        effects_.emit(start_effect{next.ref(), cause});
+    }
+
+    [[nodiscard]] start_cause cause_in_row(child const& next) const
+    {
+        return phase_ == phase::starting ? start_cause::first : next.slot == failed_ ? start_cause::crash : start_cause::sibling;
     }
 
     void begin_stop(child& next, task doing)

@@ -6,7 +6,7 @@
 #include <drover/supervision/child_list.hpp>
 #include <drover/supervision/child_spec.hpp>
 #include <drover/supervision/local_options.hpp>
-#include <drover/supervision/restart_pace.hpp>
+#include <drover/supervision/restart_delay.hpp>
 #include <drover/supervision/restart_window.hpp>
 
 #include <algorithm>
@@ -36,7 +36,7 @@ public:
         auto& window = options.intensity_scope == intensity_scope::per_supervisor ? shared_ : past.window;
         if (!window.add_failure(intensity, now))
             return std::nullopt;
-        return supervision::wait_before_restart(backoff, past.row++, random_);
+        return restart_delay(backoff, ++past.row, random_.next());
     }
 
 private:
