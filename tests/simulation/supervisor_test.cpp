@@ -241,7 +241,7 @@ TEST_CASE("one child that always fails is parked, and harms nobody else")
     REQUIRE_FALSE(c.start("n1", spec_of("bad")).code);
     for (int i = 0; i < 4; ++i) {
         c["n1"].cast("bad", "crash");
-        c.world.run_for(100ms);
+        c.world.run_for(300ms); // longer than it waits for its next restart
     }
     auto const owner = c["n1"].find("bad")->node;
     auto const listed = c["n2"].which_children();

@@ -36,10 +36,12 @@ using drover::supervision::otp_supervisor;
 
 #if defined(DROVER_TEST_SEEDS)
 constexpr std::uint64_t histories_count = DROVER_TEST_SEEDS;
-#elif defined(__OPTIMIZE__) && !defined(SLOW_BUILD)
+#elif defined(SLOW_BUILD)
+constexpr std::uint64_t histories_count = 20'000;
+#elif defined(__OPTIMIZE__)
 constexpr std::uint64_t histories_count = 300'000;
 #else
-constexpr std::uint64_t histories_count = 20'000;
+constexpr std::uint64_t histories_count = 100'000;
 #endif
 constexpr std::uint64_t histories_until_noticed = 5'000;
 

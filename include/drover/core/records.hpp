@@ -79,7 +79,7 @@ struct roster_record {
     generation_number generations_before = 0; ///< largest generation of a child that this node saw deleted
     std::vector<std::string> types;
     std::uint32_t weight = 1; ///< its share of the children, in proportion to the others'
-    std::string reason;       ///< why it gave up
+    std::string reason{};     ///< why it gave up
 
     /// It counts for acknowledgement.
     [[nodiscard]] bool is_member() const { return part < participation::left; }
