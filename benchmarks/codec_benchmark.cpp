@@ -31,7 +31,7 @@ namespace core = drover::core;
 // Every row is one of these: a value, how it is encoded, and how it is decoded. `decode` says whether it could.
 
 struct spec_record {
-    core::spec_record const value{3 << 16, {0x123456789abcdef0, 1'000}, false, 7, typical_spec()};
+    core::spec_record const value{3 << 16, {0x123456789abcdef0, 1'000}, false, false, 42, 7, typical_spec()};
     [[nodiscard]] bytes encode() const { return core::encode(value); }
     [[nodiscard]] static bool decode(bytes const& data)
     {
@@ -75,8 +75,8 @@ struct message_row {
 
 struct command_message : message_row<core::command_message> {
     command_message()
-        : message_row{
-            {core::command_kind::start, 1'000, "node-2", 0x123456789abcdef0, drover::acknowledge::majority, 0, 0, typical_spec()}}
+        : message_row{{core::command_kind::start, 1'000, "node-2", 0x123456789abcdef0, drover::acknowledge::majority, 0, 0, 0, 0,
+            0, typical_spec()}}
     {
     }
 };
