@@ -79,7 +79,7 @@ bool same(checkpoint_record const& a, checkpoint_record const& b)
 bool same(roster_record const& a, roster_record const& b)
 {
     return a.incarnation == b.incarnation && a.part == b.part && a.generations_before == b.generations_before
-        && a.types == b.types && a.weight == b.weight && a.reason == b.reason;
+        && a.types == b.types && a.weight == b.weight && a.reason == b.reason && a.formed == b.formed;
 }
 
 /// It goes round; a version that nobody knows is refused; what is cut off too, but for the `trailing_free` last octets, which
@@ -128,7 +128,7 @@ TEST_CASE("every record goes round, and no part of it, nor another version, pass
     check_round(full_owner_record(), decode_owner_record);
     check_round(full_roster_record(), decode_roster_record);
     check_round(full_checkpoint_record(), decode_checkpoint_record, full_checkpoint_record().data.size());
-    check_round(roster_record{1, participation::gave_up, 2, {}, 1, "a child has spent its budget"}, decode_roster_record);
+    check_round(roster_record{1, participation::gave_up, 2, {}, 1, "a child has spent its budget", true}, decode_roster_record);
     check_round(least_spec_record(), decode_spec_record);
     check_round(owner_record{}, decode_owner_record);
     check_round(roster_record{}, decode_roster_record);
@@ -211,7 +211,7 @@ TEST_CASE("states that nobody knows are refused", "[core][records]")
     owner.status = static_cast<owner_status>(3);
     CHECK_FALSE(decode_owner_record(encode(owner)));
     auto roster = full_roster_record();
-    roster.part = static_cast<participation>(4);
+    roster.part = static_cast<participation>(8);
     CHECK_FALSE(decode_roster_record(encode(roster)));
     roster = full_roster_record();
     roster.weight = 0;

@@ -351,6 +351,28 @@ TEST_CASE("a group restart takes what happens meanwhile", "[core][failures][grou
     }
 }
 
+TEST_CASE("a member that spends its budget in a group restart stays parked", "[core][failures][groups]")
+{
+    auto options = with_group(drover::restart_strategy::one_for_all);
+    options.intensity = {0, seconds{5}};
+    options.park_min = options.park_max = seconds{50};
+    cluster all{1, options};
+    all.done("n1", command_kind::start, in_group("a"));
+    for (auto const* const id : {"b", "c"}) {
+        auto spec = in_group(id);
+        spec.intensity = drover::restart_intensity{5, seconds{5}};
+        all.done("n1", command_kind::start, spec);
+    }
+    all.stops_are_answered = false;
+    all.fail("n1", "b");
+    all.fail("n1", "a");
+    all.answer_stop("n1", "c");
+    all.pass(seconds{1});
+    CHECK(all.status("n1", "a") == child_status::parked);
+    CHECK(all.running("b") == "n1/2");
+    CHECK(all.running("c") == "n1/2");
+}
+
 TEST_CASE("a group runs on one node, and moves as one", "[core][failures][groups]")
 {
     cluster all{3, with_group(drover::restart_strategy::one_for_all)};
@@ -417,6 +439,22 @@ TEST_CASE("escalation: the children of the node restart once, then the superviso
     auto const later = all["n1"].core->command(command_kind::start, cluster::spec_of("e"), all.now);
     all.settle();
     CHECK(all["n1"].commands_done.at(later).code == errc::shutting_down);
+}
+
+TEST_CASE("what happens to a child that waits does not start the others of a supervisor restart", "[core][escalation]")
+{
+    cluster all{1};
+    all.done("n1", command_kind::start, escalating("a", 0));
+    all.start("n1", "b");
+    all.start("n1", "c");
+    all.stops_are_answered = false;
+    all.fail("n1", "a"); // b and c are being stopped, a waits
+    all.command("n1", command_kind::terminate, cluster::spec_of("a"));
+    CHECK(all["n1"].instances.size() == 2);
+    all.answer_stop("n1", "b");
+    all.answer_stop("n1", "c");
+    CHECK(all.running("b") == "n1/2");
+    CHECK(all.running("c") == "n1/2");
 }
 
 TEST_CASE("an escalation long after the last restores locally again", "[core][escalation]")
@@ -591,6 +629,26 @@ TEST_CASE("a suspect with an isolated type is started as that from then on", "[c
     CHECK(all["n1"].core->counters().suspected == 0);
 }
 
+TEST_CASE("a claim that is heard of only after the death of its node counts", "[core][failures][suspicion]")
+{
+    cluster all{3};
+    all.pin("c", "n2");
+    all.starts_are_answered = false;
+    all.is_lost = [](test_node const& from, std::string const& to, any_message const& message) {
+        return from.id.name == "n2" && to == "n1" && std::holds_alternative<store_message>(message);
+    };
+    all.command("n3", command_kind::start, cluster::spec_of("c"));
+    all.pass(milliseconds{20});
+    all.crash("n2");
+    all.see("n1", "n2", drover::member_state::dead);
+    all.now += milliseconds{2};
+    all.see("n3", "n2", drover::member_state::dead);
+    all.is_lost = nullptr;
+    all.settle();
+    all.pass(milliseconds{500});
+    CHECK(info_of(all, "n1", "c").node_deaths == 1);
+}
+
 TEST_CASE("a node that dies long after a child started does not make it a suspect", "[core][failures][suspicion]")
 {
     cluster all{4};
@@ -628,6 +686,24 @@ TEST_CASE("the death of a node that had just been given many children says nothi
     }
     all.crash_and_notice("n4");
     all.crash_and_notice("n1");
+    all.crash_and_notice("n2");
+    CHECK(all["n3"].instances.size() == 60);
+}
+
+TEST_CASE("one suspect among many that moved with it is found", "[core][suspicion]")
+{
+    cluster all{5};
+    for (int i = 0; i < 60; ++i) {
+        all.pin("c" + std::to_string(i), "n5");
+        all.start("n1", "c" + std::to_string(i));
+    }
+    all.pass(seconds{2});
+    all.pin("c", "n5");
+    all.start("n1", "c");
+    all.crash_and_notice("n5");
+    all.crash_and_notice("n1"); // all 61 had just started there
+    CHECK(all.status("n2", "c") == child_status::parked);
+    CHECK(all["n2"].instances.size() == 60);
     all.crash_and_notice("n2");
     CHECK(all["n3"].instances.size() == 60);
 }
@@ -752,6 +828,142 @@ TEST_CASE("placement waits until the cluster has formed, or for a time", "[core]
         CHECK(all["n2"].started);
         CHECK(all.running("a") == "n1/1");
     }
+}
+
+TEST_CASE("an id that a user made and deleted is not brought back by the initial list", "[core][initial]")
+{
+    supervisor_options options;
+    cluster all{2, options};
+    all.start("n1", "x");
+    all.crash("n2"); // what is deleted is remembered as long as n2 may return
+    all.see("n1", "n2", drover::member_state::dead);
+    all.settle();
+    all.command("n1", command_kind::terminate, cluster::spec_of("x"));
+    all.command("n1", command_kind::remove, cluster::spec_of("x"));
+    all.pass(seconds{12});
+    options.children = {cluster::spec_of("x")};
+    all.configure(options);
+    all.add("n3");
+    all.settle();
+    (void)all.log("n1");
+    (void)all.log("n3");
+    all.pass(seconds{60});
+    for (auto const* const name : {"n1", "n3"})
+        for (auto const& line : all.log(name))
+            CHECK_FALSE(line.starts_with("start x"));
+}
+
+TEST_CASE("who comes to a cluster that has formed need not wait for it to form", "[core][initial]")
+{
+    supervisor_options options;
+    options.form_members = 3;
+    cluster all{1, options};
+    all.pass(seconds{31});
+    REQUIRE(all["n1"].started);
+    all.pin("c", "n2");
+    all.add("n2");
+    all.pass(seconds{1});
+    CHECK(all["n2"].started);
+    CHECK(all.start("n1", "c").ref.node == "n2");
+}
+
+// ---- what a review found -------------------------------------------------------------------------------------------------
+
+TEST_CASE("a child whose claim lost against a removal is claimed again, and not lost", "[core][failures]")
+{
+    for (int skipped = 0; skipped < 12; ++skipped) { // until the creation of the minority wins
+        cluster all{3};
+        all.pin("c", "n1");
+        all.split({"n1"});
+        for (auto const kind : {command_kind::start, command_kind::terminate, command_kind::remove})
+            all.done("n2", kind, cluster::spec_of("c"));
+        for (int i = 0; i < skipped; ++i)
+            all.command("n1", command_kind::terminate, cluster::spec_of("none"));
+        all.command("n1", command_kind::start, cluster::spec_of("c"));
+        all.heal({"n1"});
+        all.pass(seconds{20});
+        if (!all["n1"].core->spec_of("c"))
+            continue;
+        CHECK(all["n2"].core->find("c"));
+        auto spec = cluster::spec_of("c");
+        spec.arguments = "new";
+        CHECK(all.done("n1", command_kind::update, spec).code == errc::success);
+        all.fail("n1", "c");
+        all.pass(seconds{60});
+        CHECK_FALSE(all.running("c").empty());
+        return;
+    }
+    FAIL("the creation of the minority never wins");
+}
+
+TEST_CASE("a temporary child is not started again before its last instance has stopped", "[core][commands]")
+{
+    cluster all{1};
+    auto spec = cluster::spec_of("t");
+    spec.restart = drover::restart_rule::temporary;
+    all.done("n1", command_kind::start, spec);
+    all.stops_are_answered = false;
+    auto const terminate = all.command("n1", command_kind::terminate, spec);
+    auto const again = all.command("n1", command_kind::start, spec);
+    CHECK(all.running("t") == "n1/1");
+    all.answer_stop("n1", "t");
+    all.pass(seconds{1});
+    CHECK(all["n1"].commands_done.at(terminate).code == errc::success);
+    CHECK(all["n1"].commands_done.at(again).code == errc::success);
+    CHECK(all.running("t") == "n1/2");
+}
+
+TEST_CASE("a restart by hand that fails does not end what was to run", "[core][commands]")
+{
+    cluster all{3};
+    all.pin("c", "n2");
+    all.start("n1", "c");
+    all.is_lost = [](test_node const&, std::string const&, any_message const& message) {
+        return std::holds_alternative<regrouped_message>(message);
+    };
+    all.crash_and_notice("n2");
+    all.starts_succeed = false;
+    all.command("n1", command_kind::restart, cluster::spec_of("c"));
+    all.is_lost = nullptr;
+    all.pass(seconds{20});
+    all.starts_succeed = true;
+    all.pass(seconds{200});
+    CHECK_FALSE(all.running("c").empty());
+}
+
+TEST_CASE("who is revived by hand has a new budget", "[core][failures]")
+{
+    cluster all{1};
+    all.start("n1", "c");
+    for (int i = 0; i < 4; ++i) {
+        if (all.running("c").empty())
+            all.pass(milliseconds{450});
+        all.fail("n1", "c");
+    }
+    REQUIRE(all.status("n1", "c") == child_status::parked);
+    all.pass(seconds{1});
+    all.fail("n1", "c"); // tried once more, in vain
+    REQUIRE(all.status("n1", "c") == child_status::parked);
+    REQUIRE(all.code_of("n1", command_kind::restart, "c") == errc::success);
+    all.fail("n1", "c");
+    CHECK(all.running("c").starts_with("n1/"));
+}
+
+TEST_CASE("a deadline may be infinite", "[core][commands]")
+{
+    supervisor_options options;
+    options.drain_timeout = options.operation_timeout = options.quarantine_time = drover::infinity;
+    cluster all{2, options};
+    all.pin("c", "n1");
+    all.start("n1", "c");
+    all.stops_are_answered = false;
+    all["n1"].core->stop(all.now);
+    all.settle();
+    all.pass(seconds{100});
+    CHECK_FALSE(all["n1"].stopped);
+    all.answer_stop("n1", "c");
+    CHECK(all["n1"].stopped);
+    CHECK(all.running("c").starts_with("n2/"));
 }
 
 // ---- specs that are refused --------------------------------------------------------------------------------------------

@@ -157,6 +157,9 @@ public:
         return added;
     }
 
+    /// For the nodes that are added from now on.
+    void configure(supervisor_options options) { options_ = std::move(options); }
+
     /// The newest life of a name.
     test_node& operator[](std::string_view name)
     {

@@ -19,7 +19,7 @@ public:
 
     void add(std::size_t holders, hold what, time_point now)
     {
-        what.deadline = now + core_.options.operation_timeout;
+        what.deadline = saturating_add(now, core_.options.operation_timeout);
         auto& queue = core_.holds[holders];
         if (!queue.empty())
             what.version = std::max(what.version, queue.back().version);
@@ -71,7 +71,7 @@ private:
     {
         if (std::exchange(core_.hold_timer_set, true))
             return;
-        auto earliest = now + core_.options.operation_timeout;
+        auto earliest = saturating_add(now, core_.options.operation_timeout);
         for (auto const& [holders, queue] : core_.holds)
             earliest = std::min(earliest, queue.front().deadline);
         core_.timers.set(earliest, hold_timer{});

@@ -22,26 +22,28 @@ public:
         core_.audit_running = true;
     }
 
-    /// Marks what the reconciler should see again in the next slice. Returns the children that run here provisionally although
-    /// a majority is together. O(slice).
+    /// Marks what the reconciler should see again in the next slice. Returns the children that run here unsettledly although
+    /// a majority is together, and those that nobody claims. O(slice).
     [[nodiscard]] std::vector<child_entry*> look(time_point now)
     {
         auto const& order = core_.children.order();
         auto const end = std::min(order.size(), core_.audit_position + core_.options.audit_slice);
-        std::vector<child_entry*> provisional;
+        std::vector<child_entry*> unsettled;
         for (; core_.audit_position < end; ++core_.audit_position) {
             auto* const child = order[core_.audit_position];
             if (core_.owned_here(*child) ? core_.relieving : core_.reviewing)
                 child->review = true;
             if (needs_attention(*child))
                 core_.mark(*child);
+            if (core_.regrouped && child->present && !child->owned && !child->local)
+                unsettled.push_back(child);
             if (core_.regrouped && core_.quorate && child->local && !child->local->claim.right.quorate
                 && core_.owned_here(*child))
-                provisional.push_back(child);
+                unsettled.push_back(child);
         }
         if (core_.audit_position >= order.size())
             finish(now);
-        return provisional;
+        return unsettled;
     }
 
 private:

@@ -30,7 +30,7 @@ public:
         if (auto const* const child = core_.children.find(id); child == nullptr || !child->present)
             return done(number, errc::not_found);
         call_operation operation{
-            {number, cast, std::move(id), std::move(payload)}, now + core_.options.operation_timeout, no_node};
+            {number, cast, std::move(id), std::move(payload)}, saturating_add(now, core_.options.operation_timeout), no_node};
         auto& stored = core_.calls.emplace(number, std::move(operation)).first->second;
         look_again(stored, stored.deadline);
         route(stored, now);

@@ -184,7 +184,8 @@ struct child_entry {
     /// The claim became known here no longer ago than that.
     [[nodiscard]] bool is_young(time_point now, duration age_max) const
     {
-        return duration{std::chrono::milliseconds{ms_of(now) - since_ms}} <= age_max;
+        auto const age_ms = static_cast<std::int32_t>(ms_of(now) - since_ms); // negative: it was heard of later
+        return std::chrono::milliseconds{age_ms} <= age_max;
     }
     [[nodiscard]] static std::uint32_t ms_of(time_point at)
     {

@@ -38,6 +38,8 @@ private:
         auto& child = core_.children.get(message.spec.id);
         if (child.present)
             return start_present(message, child);
+        if (child.local)
+            return; // the instance of the child before it is still being stopped: the requester asks again
         if (core_.children.size() > core_.options.children_count_max) {
             forget_unused(child);
             return commands_.answer(message, refusal(errc::max_children));
@@ -62,6 +64,10 @@ private:
         auto const before =
             std::max({core_.roster.generations_before(), core_.recorded_generation(child), (creation_for(message) >> 16) - 1});
         auto const claim = ownership::take(core_.self, before + message.targets_lost, {}, core_.quorate);
+        if (message.initial != 0 && core_.creation_of(*child.id) >= creation_for(message)) {
+            forget_unused(child); // a user has had a child of this id, and deleted it
+            return commands_.answer(message, refusal(errc::not_found));
+        }
         auto const initial = message.initial != 0;
         // The initial list comes before what users start.
         auto const ordinal =
@@ -87,6 +93,13 @@ private:
             reply.generation = child.generation;
         }
         commands_.answer(message, std::move(reply));
+    }
+
+    static void forgive(local_child& local)
+    {
+        local.window.clear();
+        local.failures_in_row = local.node_deaths = local.parked_count = 0;
+        local.on_trial = false;
     }
 
     [[nodiscard]] static bool waits(child_entry const& child, command_message const& message)
@@ -172,14 +185,14 @@ private:
             return commands_.answer(message, refusal(errc::not_found));
         auto claim = ownership::take(core_.self, core_.recorded_generation(*child), child->right(), core_.quorate);
         if (parked) {
-            child->local->window.clear();
-            child->local->failures_in_row = child->local->node_deaths = child->local->parked_count = 0;
+            forgive(*child->local);
         }
+        // What was to run is not lost, whatever becomes of this start.
+        auto const kind = parked || child->wanted_running() ? start_kind::again : start_kind::revived;
         record->terminated = false;
         record->request = {message.requester_origin, message.number};
         auto launched = *record;
-        reconciler_.launch(
-            *child, std::move(claim), launched, parked ? start_kind::again : start_kind::revived, start_cause::request);
+        reconciler_.launch(*child, std::move(claim), launched, kind, start_cause::request);
         core_.write_spec(*child, *record);
         commands_.wait(*child, message);
     }
@@ -214,6 +227,8 @@ private:
         record->request = request;
         record->spec = message.spec;
         core_.write_spec(*child, *record);
+        if (child->local && child->local->state == local_state::parked)
+            forgive(*child->local); // another spec, another chance
         if (child->local && child->local->state != local_state::stopping && child->wanted_running()) {
             commands_.wait(*child, message);
             replace(*child);
@@ -233,7 +248,7 @@ private:
     [[nodiscard]] static std::uint64_t creation_for(command_message const& message)
     {
         if (message.initial != 0)
-            return std::uint64_t{1} << 16; // the same, whoever asks
+            return State::initial_creation;
         return ((message.creation_known >> 16) + 1) << 16 | (mix64(message.requester_origin ^ mix64(message.number)) & 0xffff);
     }
 

@@ -267,7 +267,7 @@ private:
         operation.message = {
             kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, 0, 0, 0, {}};
         operation.message.spec = std::move(spec);
-        operation.deadline = now + core_.options.operation_timeout;
+        operation.deadline = saturating_add(now, core_.options.operation_timeout);
         return operation;
     }
 

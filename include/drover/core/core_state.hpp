@@ -533,6 +533,9 @@ struct core_state {
 
     // ---- numbers -----------------------------------------------------------------------------------------------------
 
+    /// Of the children of the initial list, whoever asks for them.
+    static constexpr std::uint64_t initial_creation = std::uint64_t{1} << 16;
+
     /// What a new creation of this id must be larger than. The largest generation ever deleted stands for the creations that
     /// are forgotten.
     [[nodiscard]] std::uint64_t creations_before(bytes_view id) const
@@ -561,6 +564,7 @@ struct core_state {
         record.part = part;
         record.weight = options.weight;
         record.types = types;
+        record.formed = phase >= core::phase::running;
         if (part == participation::gave_up)
             record.reason = giving_up.substr(0, limits::reason_size_max);
         record.generations_before = present == nullptr ? 0 : present->generations_before;

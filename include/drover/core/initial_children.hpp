@@ -47,7 +47,8 @@ private:
         auto const wished = std::exchange(core_.initial_left, {});
         for (auto const index : wished) {
             auto const& spec = core_.options.children[index];
-            if (core_.is_present(spec.id) || core_.store.find(record_table::retired, spec.id))
+            if (core_.is_present(spec.id) || core_.store.find(record_table::retired, spec.id)
+                || core_.creation_of(spec.id) >= State::initial_creation) // one of this id was deleted
                 continue;
             core_.initial_left.push_back(index);
             if (asked_for(index) || (only_ours && routing<State>{core_}.start_target_of(spec) != core_.own))

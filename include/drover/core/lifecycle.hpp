@@ -174,8 +174,11 @@ public:
         return found ? found->stamp : 0;
     }
 
+    /// Pre: it is owned, or has a local part.
     [[nodiscard]] ownership::claim last_claim(child_entry const& child) const
     {
+        if (!child.owned)
+            return child.local->claim;
         return {core_.nodes[child.owner].id, child.generation, child.right()};
     }
 

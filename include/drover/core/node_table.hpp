@@ -6,6 +6,8 @@
 #include <drover/core/child_table.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,8 +21,10 @@ template <class Child>
 struct basic_node_entry {
     node_id id;
     bool alive = false;
-    bool recovered = false;  ///< dead, and a regroup since then: its children may be claimed
-    bool suspicious = false; ///< it died, and some of its children had just started
+    bool recovered = false; ///< dead, and a regroup since then: its children may be claimed
+    bool left = false;      ///< as planned
+    /// Of a node that died: how many of its children had just started, by how many nodes had died with them before.
+    std::array<std::uint32_t, 2> young_counts{};
     presence here = presence::unknown;
     time_point died{};
     std::uint32_t load = 0;   ///< how many of these should run

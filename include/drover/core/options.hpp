@@ -51,7 +51,7 @@ struct supervisor_options {
     std::size_t starts_at_once_max = 1'000; ///< of children that are taken over or handed over, on this node
     /// A child whose node dies this soon after it was about to start there is a suspect: after two such deaths in a row it is
     /// put in quarantine, or started as its `isolated_type`.
-    duration suspicion_time = std::chrono::seconds{1};
+    duration suspicion_time = std::chrono::milliseconds{500};
     duration quarantine_time = std::chrono::minutes{5}; ///< until a child in quarantine is tried again; may be `infinity`
     duration audit_interval = std::chrono::seconds{5};  ///< between passes that look at every child
     std::size_t audit_slice = 4'096;                    ///< children looked at in one turn

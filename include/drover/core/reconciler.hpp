@@ -169,8 +169,10 @@ public:
         auto const& local = *child.local;
         if (cause == stop_cause::replace && local.state == local_state::waiting && local.run != 0)
             return; // it starts with its siblings, and by the spec as it is then
-        if (life_.stop(child, cause))
-            on_stopped(child, std::nullopt);
+        if (!life_.stop(child, cause))
+            return;
+        child.local->run = 0; // nobody waits for what does not run
+        on_stopped(child, std::nullopt);
     }
 
     std::uint64_t save(child_entry& child, saved_state state) { return life_.save(child, std::move(state)); }
@@ -183,6 +185,21 @@ public:
         if (provisional_here(child))
             core_.timers.set(now_ + 2 * core_.options.retry_interval,
                 child_timer{*child.id, child_timer::kind::settle, child.local->claim.generation});
+    }
+
+    /// Nobody claims it: the home does.
+    void claim_unowned(child_entry& child)
+    {
+        auto const spec = core_.spec_of(*child.id);
+        if (!spec || child.local || child.owned || !child.wanted_running() || core_.phase != phase::running || !core_.regrouped
+            || core_.home(child) != core_.own)
+            return;
+        auto const target = core_.placed(child);
+        owner_record record{ownership::take(core_.nodes[target].id, core_.recorded_generation(child), {}, core_.quorate),
+            owner_status::active, {}, {}};
+        if (target != core_.own)
+            return core_.write_owner(child, record);
+        take_up(child, record, record.claim, *spec, start_cause::conflict);
     }
 
     /// It becomes the real thing, or starts anew from what was acknowledged to users meanwhile.
@@ -209,11 +226,23 @@ private:
             return settle_absent(child);
         if (!child.wanted_running())
             return settle_unwanted(child);
-        if (!child.owned || core_.phase < phase::running)
-            return; // without a claim: its record is on its way, or the audit takes it up
+        if (core_.phase < phase::running)
+            return;
+        if (!child.owned)
+            return reconcile_unowned(child);
         if (child.owner == core_.own)
             return reconcile_own(child);
         reconcile_foreign(child);
+    }
+
+    // Its claim lost against the removal of a child of the same id, which others made and deleted. What runs claims again;
+    // when nothing runs, the audit finds it.
+    void reconcile_unowned(child_entry& child)
+    {
+        if (!child.local || child.local->state != local_state::running || !core_.regrouped)
+            return;
+        auto const last = std::max(core_.recorded_generation(child), child.local->claim.generation);
+        life_.regrant(child, ownership::take(core_.self, last, child.local->claim.right, core_.quorate));
     }
 
     void settle_absent(child_entry& child)
@@ -320,7 +349,7 @@ private:
         if (why == start_cause::node_death && restarts_.quarantine(child, spec.spec))
             return;
         life_.reserve(child, std::move(claim), spec, why);
-        if (local.node_deaths > 0 && why == start_cause::node_death && core_.members_alive_count() > 1)
+        if (local.node_deaths > 0 && core_.members_alive_count() > 1)
             return commands_.start_when_known(child, now_);
         life_.enqueue(child);
     }
@@ -366,18 +395,24 @@ private:
         if (target == core_.own)
             return take_up(child, *record, std::move(claim), *spec, start_cause::node_death);
         record->claim = std::move(claim); // only by load
+        if (record->status == owner_status::active && record->node_deaths >= limits::node_deaths_max
+            && spec->spec.isolated_type.empty()) {
+            record->status = owner_status::parked;
+            record->reason = restarts_.quarantine_reason();
+        }
         core_.write_owner(child, *record);
     }
 
-    // Of nodes in a row that died when this child was starting or had just started on them. Planned ends do not count, nor what
-    // a node that was given many children at once took with it.
+    // Of nodes in a row that died when this child was starting or had just started on them. Planned ends do not count, nor
+    // where too many were as young, and as much under suspicion, to tell which of them it was.
     [[nodiscard]] std::uint32_t deaths_with(child_entry const& child, owner_record const& record, node_entry const& owner) const
     {
         if (record.status == owner_status::parked || record.node_deaths >= limits::node_deaths_max)
             return record.node_deaths; // in quarantine, or isolated
         if (!child.is_young(owner.died, core_.options.suspicion_time))
             return 0;
-        return record.node_deaths + (owner.suspicious ? 1 : 0);
+        auto const as_much_suspects = owner.young_counts[record.node_deaths == 0 ? 0 : 1];
+        return record.node_deaths + (!owner.left && as_much_suspects <= limits::suspects_count_max ? 1 : 0);
     }
 
     // An instance runs here, and the record names another node.
@@ -386,11 +421,8 @@ private:
         auto& local = *child.local;
         if (local.state == local_state::stopping)
             return;
-        if (local.state == local_state::parked || local.state == local_state::waiting) {
-            auto const run = local.run;
-            life_.drop(child, errc::superseded);
-            return run != 0 ? restarts_.on_sibling_stopped(run) : void();
-        }
+        if (local.state == local_state::parked || local.state == local_state::waiting)
+            return life_.drop(child, errc::superseded);
         auto const recorded = life_.last_claim(child);
         if (yields(child, recorded)) {
             if (planted(planted_fault::second_instance_kept))
@@ -440,6 +472,8 @@ private:
                 : life_.again(child, ownership::succeed(core_.self, life_.last_claim(child)), start_cause::move);
         auto const claim = child.local->claim;
         pass_on(child, claim, target);
+        if (child.local->kind == start_kind::first)
+            child.local->waiters.clear(); // it has not started here: whoever waits for that asks again, there
         life_.drop(child, errc::success);
     }
 

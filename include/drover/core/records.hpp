@@ -80,6 +80,7 @@ struct roster_record {
     std::vector<std::string> types;
     std::uint32_t weight = 1; ///< its share of the children, in proportion to the others'
     std::string reason{};     ///< why it gave up
+    bool formed = false;      ///< it does not wait for others any more
 
     /// It counts for acknowledgement.
     [[nodiscard]] bool is_member() const { return part < participation::left; }
@@ -281,7 +282,9 @@ inline void encode(wire::writer& out, child_spec const& spec)
 [[nodiscard]] inline bytes encode(roster_record const& record)
 {
     wire::writer out;
-    out.u8(record_version).number(record.incarnation).u8(static_cast<std::uint8_t>(record.part));
+    out.u8(record_version)
+        .number(record.incarnation)
+        .u8(static_cast<std::uint8_t>(static_cast<unsigned>(record.part) | (record.formed ? 4U : 0U)));
     out.number(record.generations_before).number(record.weight).number(record.types.size());
     for (auto const& type : record.types)
         out.string(type);
@@ -297,7 +300,9 @@ inline void encode(wire::writer& out, child_spec const& spec)
     if (in.u8() != record_version)
         return std::nullopt;
     record.incarnation = in.number();
-    record.part = static_cast<participation>(in.number(static_cast<std::uint64_t>(participation::gave_up)));
+    auto const part = in.number(7);
+    record.part = static_cast<participation>(part & 3);
+    record.formed = (part & 4) != 0;
     record.generations_before = in.number();
     record.weight = static_cast<std::uint32_t>(in.number(limits::node_weight_max));
     if (record.weight == 0)

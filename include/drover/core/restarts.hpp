@@ -106,9 +106,13 @@ public:
         core_.tell(event_kind::child_suspected, *child.id, child.local->claim.generation,
             isolated ? "it is started as " + spec.isolated_type : std::string{"it is put in quarantine"});
         if (!isolated)
-            park(child, "quarantine: " + std::to_string(deaths) + " nodes in a row died when it had just started on them",
-                core_.options.quarantine_time);
+            park(child, quarantine_reason(), core_.options.quarantine_time);
         return !isolated;
+    }
+
+    [[nodiscard]] static std::string quarantine_reason()
+    {
+        return "quarantine: " + std::to_string(limits::node_deaths_max) + " nodes in a row died when it had just started on them";
     }
 
     /// A member of a sibling restart does not run any more.

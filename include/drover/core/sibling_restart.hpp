@@ -46,10 +46,15 @@ public:
                 continue;
             child->local->window.clear();
             child->local->failures_in_row = child->local->parked_count = 0;
+            child->local->on_trial = false;
             if (child != &failed && !core_.in_quarantine(*child))
                 members.push_back(child);
         }
-        core_.sibling_runs.clear(); // their members are among these
+        for (auto const& [number, run] : std::exchange(core_.sibling_runs, {})) // most of their members are among these
+            for (auto const& id : run.members)
+                if (auto* const member = core_.children.find(id);
+                    member != nullptr && member->local && member->local->run == number)
+                    member->local->run = 0;
         restart(failed, std::move(members), why, time_point::min(), true);
     }
 
@@ -139,7 +144,8 @@ private:
             if (child == nullptr || !child->local || child->local->run != number)
                 continue;
             child->local->run = 0;
-            if (child->local->state == local_state::parked && !life_.reserve_next(*child, start_cause::sibling))
+            if (child->local->state == local_state::parked && run.side_by_side
+                && !life_.reserve_next(*child, start_cause::sibling))
                 continue;
             if (child->local->state == local_state::waiting)
                 life_.enqueue_at(*child, run.not_before);

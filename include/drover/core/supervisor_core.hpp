@@ -364,8 +364,9 @@ private:
     {
         if (!state_.regrouped || (!state_.form_over && state_.members_alive_count() < state_.options.form_members))
             return;
-        state_.form_over = true;
         state_.phase = phase::running;
+        if (state_.options.form_members > 1)
+            state_.write_roster(participation::active); // whoever comes later need not wait
         state_.tell(event_kind::supervisor_started, state_.options.name);
         state_.effects_after_sends.push_back(started_effect{});
         start_audit();
@@ -457,6 +458,7 @@ private:
         // What happened before we came is over.
         auto const record_gave_up = record->part == participation::gave_up && state_.phase == phase::running;
         auto reason = record->reason;
+        state_.form_over = state_.form_over || record->formed;
         state_.roster.set(name, std::move(*record));
         if (record_gave_up)
             state_.giving_up = std::move(reason);
@@ -508,8 +510,12 @@ private:
 
     void audit(time_point now)
     {
-        for (auto* const child : auditing().look(now))
-            working(now).settle_provisional_later(*child);
+        for (auto* const child : auditing().look(now)) {
+            if (child->owned)
+                working(now).settle_provisional_later(*child);
+            else
+                working(now).claim_unowned(*child);
+        }
     }
 
     // ---- leaving -----------------------------------------------------------------------------------------------------
@@ -517,7 +523,7 @@ private:
     void drain(time_point now)
     {
         state_.phase = phase::draining;
-        state_.drain_deadline = now + state_.options.drain_timeout;
+        state_.drain_deadline = saturating_add(now, state_.options.drain_timeout);
         state_.timers.set(state_.drain_deadline, drain_timer{});
         ordering().fail_all(errc::shutting_down);
         for (auto* const child : state_.children.order())

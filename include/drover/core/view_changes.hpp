@@ -57,20 +57,22 @@ private:
         core_.store.on_peer_down(node.id, now_);
         auto const* const seen = members.find(node.id.name);
         auto const left = seen != nullptr && seen->id == node.id && seen->state == member_state::left;
-        node.suspicious = !left && had_just_started_some(node);
+        node.left = left;
+        node.young_counts = {};
+        count_young(node);
         core_.tell(left ? event_kind::member_left : event_kind::member_died, node.id.name);
     }
 
-    // Few enough to be told from what a node that had just been given many took with it.
-    [[nodiscard]] bool had_just_started_some(node_entry const& node) const
+    // O(children that it owned), which are about to move.
+    void count_young(node_entry& node)
     {
-        std::size_t owned = 0;
-        std::size_t young = 0;
         for (auto const* child = node.owned; child != nullptr; child = child->next_owned) {
-            ++owned;
-            young += child->is_young(now_, core_.options.suspicion_time) ? 1U : 0U;
+            if (!child->is_young(now_, core_.options.suspicion_time))
+                continue;
+            ++node.young_counts[0];
+            auto const record = core_.owner_of(*child->id);
+            node.young_counts[1] += record && record->node_deaths > 0 ? 1U : 0U;
         }
-        return young <= limits::suspects_count_max || 2 * young <= owned;
     }
 
     State& core_;
