@@ -37,8 +37,10 @@ inline constexpr std::size_t arguments_size = 32;
     spec.arguments.assign(arguments_size, '\0');
     std::memcpy(spec.arguments.data(), &index, sizeof index);
     spec.arguments[sizeof index] = static_cast<char>(behaviour);
-    if (behaviour == child_behaviour::failing)
+    if (behaviour == child_behaviour::failing) {
         spec.intensity = drover::restart_intensity{failures_count, std::chrono::hours{1}};
+        spec.backoff = drover::immediate_restarts;
+    }
     return spec;
 }
 

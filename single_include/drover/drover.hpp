@@ -2164,7 +2164,8 @@ struct roster_record {
     generation_number generations_before = 0; ///< largest generation of a child that this node saw deleted
     std::vector<std::string> types;
     std::uint32_t weight = 1; ///< its share of the children, in proportion to the others'
-    std::string reason;       ///< why it gave up
+    std::string reason{};     ///< why it gave up
+    bool formed = false;      ///< it does not wait for others any more
 
     /// It counts for acknowledgement.
     [[nodiscard]] bool is_member() const { return part < participation::left; }
@@ -2366,7 +2367,9 @@ inline void encode(wire::writer& out, child_spec const& spec)
 [[nodiscard]] inline bytes encode(roster_record const& record)
 {
     wire::writer out;
-    out.u8(record_version).number(record.incarnation).u8(static_cast<std::uint8_t>(record.part));
+    out.u8(record_version)
+        .number(record.incarnation)
+        .u8(static_cast<std::uint8_t>(static_cast<unsigned>(record.part) | (record.formed ? 4U : 0U)));
     out.number(record.generations_before).number(record.weight).number(record.types.size());
     for (auto const& type : record.types)
         out.string(type);
@@ -2382,7 +2385,9 @@ inline void encode(wire::writer& out, child_spec const& spec)
     if (in.u8() != record_version)
         return std::nullopt;
     record.incarnation = in.number();
-    record.part = static_cast<participation>(in.number(static_cast<std::uint64_t>(participation::gave_up)));
+    auto const part = in.number(7);
+    record.part = static_cast<participation>(part & 3);
+    record.formed = (part & 4) != 0;
     record.generations_before = in.number();
     record.weight = static_cast<std::uint32_t>(in.number(limits::node_weight_max));
     if (record.weight == 0)
@@ -2881,7 +2886,8 @@ struct child_entry {
     /// The claim became known here no longer ago than that.
     [[nodiscard]] bool is_young(time_point now, duration age_max) const
     {
-        return duration{std::chrono::milliseconds{ms_of(now) - since_ms}} <= age_max;
+        auto const age_ms = static_cast<std::int32_t>(ms_of(now) - since_ms); // negative: it was heard of later
+        return std::chrono::milliseconds{age_ms} <= age_max;
     }
     [[nodiscard]] static std::uint32_t ms_of(time_point at)
     {
@@ -2953,6 +2959,8 @@ using child_table = basic_child_table<child_entry>;
 // drover/core/node_table.hpp
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -2966,8 +2974,10 @@ template <class Child>
 struct basic_node_entry {
     node_id id;
     bool alive = false;
-    bool recovered = false;  ///< dead, and a regroup since then: its children may be claimed
-    bool suspicious = false; ///< it died, and some of its children had just started
+    bool recovered = false; ///< dead, and a regroup since then: its children may be claimed
+    bool left = false;      ///< as planned
+    /// Of a node that died: how many of its children had just started, by how many nodes had died with them before.
+    std::array<std::uint32_t, 2> young_counts{};
     presence here = presence::unknown;
     time_point died{};
     std::uint32_t load = 0;   ///< how many of these should run
@@ -3099,7 +3109,7 @@ struct supervisor_options {
     std::size_t starts_at_once_max = 1'000; ///< of children that are taken over or handed over, on this node
     /// A child whose node dies this soon after it was about to start there is a suspect: after two such deaths in a row it is
     /// put in quarantine, or started as its `isolated_type`.
-    duration suspicion_time = std::chrono::seconds{1};
+    duration suspicion_time = std::chrono::milliseconds{500};
     duration quarantine_time = std::chrono::minutes{5}; ///< until a child in quarantine is tried again; may be `infinity`
     duration audit_interval = std::chrono::seconds{5};  ///< between passes that look at every child
     std::size_t audit_slice = 4'096;                    ///< children looked at in one turn
@@ -4454,6 +4464,9 @@ struct core_state {
 
     // ---- numbers -----------------------------------------------------------------------------------------------------
 
+    /// Of the children of the initial list, whoever asks for them.
+    static constexpr std::uint64_t initial_creation = std::uint64_t{1} << 16;
+
     /// What a new creation of this id must be larger than. The largest generation ever deleted stands for the creations that
     /// are forgotten.
     [[nodiscard]] std::uint64_t creations_before(bytes_view id) const
@@ -4482,6 +4495,7 @@ struct core_state {
         record.part = part;
         record.weight = options.weight;
         record.types = types;
+        record.formed = phase >= core::phase::running;
         if (part == participation::gave_up)
             record.reason = giving_up.substr(0, limits::reason_size_max);
         record.generations_before = present == nullptr ? 0 : present->generations_before;
@@ -7967,26 +7981,28 @@ public:
         core_.audit_running = true;
     }
 
-    /// Marks what the reconciler should see again in the next slice. Returns the children that run here provisionally although
-    /// a majority is together. O(slice).
+    /// Marks what the reconciler should see again in the next slice. Returns the children that run here unsettledly although
+    /// a majority is together, and those that nobody claims. O(slice).
     [[nodiscard]] std::vector<child_entry*> look(time_point now)
     {
         auto const& order = core_.children.order();
         auto const end = std::min(order.size(), core_.audit_position + core_.options.audit_slice);
-        std::vector<child_entry*> provisional;
+        std::vector<child_entry*> unsettled;
         for (; core_.audit_position < end; ++core_.audit_position) {
             auto* const child = order[core_.audit_position];
             if (core_.owned_here(*child) ? core_.relieving : core_.reviewing)
                 child->review = true;
             if (needs_attention(*child))
                 core_.mark(*child);
+            if (core_.regrouped && child->present && !child->owned && !child->local)
+                unsettled.push_back(child);
             if (core_.regrouped && core_.quorate && child->local && !child->local->claim.right.quorate
                 && core_.owned_here(*child))
-                provisional.push_back(child);
+                unsettled.push_back(child);
         }
         if (core_.audit_position >= order.size())
             finish(now);
-        return provisional;
+        return unsettled;
     }
 
 private:
@@ -8039,7 +8055,7 @@ public:
         if (auto const* const child = core_.children.find(id); child == nullptr || !child->present)
             return done(number, errc::not_found);
         call_operation operation{
-            {number, cast, std::move(id), std::move(payload)}, now + core_.options.operation_timeout, no_node};
+            {number, cast, std::move(id), std::move(payload)}, saturating_add(now, core_.options.operation_timeout), no_node};
         auto& stored = core_.calls.emplace(number, std::move(operation)).first->second;
         look_again(stored, stored.deadline);
         route(stored, now);
@@ -8174,7 +8190,7 @@ public:
 
     void add(std::size_t holders, hold what, time_point now)
     {
-        what.deadline = now + core_.options.operation_timeout;
+        what.deadline = saturating_add(now, core_.options.operation_timeout);
         auto& queue = core_.holds[holders];
         if (!queue.empty())
             what.version = std::max(what.version, queue.back().version);
@@ -8226,7 +8242,7 @@ private:
     {
         if (std::exchange(core_.hold_timer_set, true))
             return;
-        auto earliest = now + core_.options.operation_timeout;
+        auto earliest = saturating_add(now, core_.options.operation_timeout);
         for (auto const& [holders, queue] : core_.holds)
             earliest = std::min(earliest, queue.front().deadline);
         core_.timers.set(earliest, hold_timer{});
@@ -8409,8 +8425,11 @@ public:
         return found ? found->stamp : 0;
     }
 
+    /// Pre: it is owned, or has a local part.
     [[nodiscard]] ownership::claim last_claim(child_entry const& child) const
     {
+        if (!child.owned)
+            return child.local->claim;
         return {core_.nodes[child.owner].id, child.generation, child.right()};
     }
 
@@ -8564,10 +8583,15 @@ public:
                 continue;
             child->local->window.clear();
             child->local->failures_in_row = child->local->parked_count = 0;
+            child->local->on_trial = false;
             if (child != &failed && !core_.in_quarantine(*child))
                 members.push_back(child);
         }
-        core_.sibling_runs.clear(); // their members are among these
+        for (auto const& [number, run] : std::exchange(core_.sibling_runs, {})) // most of their members are among these
+            for (auto const& id : run.members)
+                if (auto* const member = core_.children.find(id);
+                    member != nullptr && member->local && member->local->run == number)
+                    member->local->run = 0;
         restart(failed, std::move(members), why, time_point::min(), true);
     }
 
@@ -8657,7 +8681,8 @@ private:
             if (child == nullptr || !child->local || child->local->run != number)
                 continue;
             child->local->run = 0;
-            if (child->local->state == local_state::parked && !life_.reserve_next(*child, start_cause::sibling))
+            if (child->local->state == local_state::parked && run.side_by_side
+                && !life_.reserve_next(*child, start_cause::sibling))
                 continue;
             if (child->local->state == local_state::waiting)
                 life_.enqueue_at(*child, run.not_before);
@@ -8805,9 +8830,13 @@ public:
         core_.tell(event_kind::child_suspected, *child.id, child.local->claim.generation,
             isolated ? "it is started as " + spec.isolated_type : std::string{"it is put in quarantine"});
         if (!isolated)
-            park(child, "quarantine: " + std::to_string(deaths) + " nodes in a row died when it had just started on them",
-                core_.options.quarantine_time);
+            park(child, quarantine_reason(), core_.options.quarantine_time);
         return !isolated;
+    }
+
+    [[nodiscard]] static std::string quarantine_reason()
+    {
+        return "quarantine: " + std::to_string(limits::node_deaths_max) + " nodes in a row died when it had just started on them";
     }
 
     /// A member of a sibling restart does not run any more.
@@ -9031,8 +9060,10 @@ public:
         auto const& local = *child.local;
         if (cause == stop_cause::replace && local.state == local_state::waiting && local.run != 0)
             return; // it starts with its siblings, and by the spec as it is then
-        if (life_.stop(child, cause))
-            on_stopped(child, std::nullopt);
+        if (!life_.stop(child, cause))
+            return;
+        child.local->run = 0; // nobody waits for what does not run
+        on_stopped(child, std::nullopt);
     }
 
     std::uint64_t save(child_entry& child, saved_state state) { return life_.save(child, std::move(state)); }
@@ -9045,6 +9076,21 @@ public:
         if (provisional_here(child))
             core_.timers.set(now_ + 2 * core_.options.retry_interval,
                 child_timer{*child.id, child_timer::kind::settle, child.local->claim.generation});
+    }
+
+    /// Nobody claims it: the home does.
+    void claim_unowned(child_entry& child)
+    {
+        auto const spec = core_.spec_of(*child.id);
+        if (!spec || child.local || child.owned || !child.wanted_running() || core_.phase != phase::running || !core_.regrouped
+            || core_.home(child) != core_.own)
+            return;
+        auto const target = core_.placed(child);
+        owner_record record{ownership::take(core_.nodes[target].id, core_.recorded_generation(child), {}, core_.quorate),
+            owner_status::active, {}, {}};
+        if (target != core_.own)
+            return core_.write_owner(child, record);
+        take_up(child, record, record.claim, *spec, start_cause::conflict);
     }
 
     /// It becomes the real thing, or starts anew from what was acknowledged to users meanwhile.
@@ -9071,11 +9117,23 @@ private:
             return settle_absent(child);
         if (!child.wanted_running())
             return settle_unwanted(child);
-        if (!child.owned || core_.phase < phase::running)
-            return; // without a claim: its record is on its way, or the audit takes it up
+        if (core_.phase < phase::running)
+            return;
+        if (!child.owned)
+            return reconcile_unowned(child);
         if (child.owner == core_.own)
             return reconcile_own(child);
         reconcile_foreign(child);
+    }
+
+    // Its claim lost against the removal of a child of the same id, which others made and deleted. What runs claims again;
+    // when nothing runs, the audit finds it.
+    void reconcile_unowned(child_entry& child)
+    {
+        if (!child.local || child.local->state != local_state::running || !core_.regrouped)
+            return;
+        auto const last = std::max(core_.recorded_generation(child), child.local->claim.generation);
+        life_.regrant(child, ownership::take(core_.self, last, child.local->claim.right, core_.quorate));
     }
 
     void settle_absent(child_entry& child)
@@ -9182,7 +9240,7 @@ private:
         if (why == start_cause::node_death && restarts_.quarantine(child, spec.spec))
             return;
         life_.reserve(child, std::move(claim), spec, why);
-        if (local.node_deaths > 0 && why == start_cause::node_death && core_.members_alive_count() > 1)
+        if (local.node_deaths > 0 && core_.members_alive_count() > 1)
             return commands_.start_when_known(child, now_);
         life_.enqueue(child);
     }
@@ -9228,18 +9286,24 @@ private:
         if (target == core_.own)
             return take_up(child, *record, std::move(claim), *spec, start_cause::node_death);
         record->claim = std::move(claim); // only by load
+        if (record->status == owner_status::active && record->node_deaths >= limits::node_deaths_max
+            && spec->spec.isolated_type.empty()) {
+            record->status = owner_status::parked;
+            record->reason = restarts_.quarantine_reason();
+        }
         core_.write_owner(child, *record);
     }
 
-    // Of nodes in a row that died when this child was starting or had just started on them. Planned ends do not count, nor what
-    // a node that was given many children at once took with it.
+    // Of nodes in a row that died when this child was starting or had just started on them. Planned ends do not count, nor
+    // where too many were as young, and as much under suspicion, to tell which of them it was.
     [[nodiscard]] std::uint32_t deaths_with(child_entry const& child, owner_record const& record, node_entry const& owner) const
     {
         if (record.status == owner_status::parked || record.node_deaths >= limits::node_deaths_max)
             return record.node_deaths; // in quarantine, or isolated
         if (!child.is_young(owner.died, core_.options.suspicion_time))
             return 0;
-        return record.node_deaths + (owner.suspicious ? 1 : 0);
+        auto const as_much_suspects = owner.young_counts[record.node_deaths == 0 ? 0 : 1];
+        return record.node_deaths + (!owner.left && as_much_suspects <= limits::suspects_count_max ? 1 : 0);
     }
 
     // An instance runs here, and the record names another node.
@@ -9248,11 +9312,8 @@ private:
         auto& local = *child.local;
         if (local.state == local_state::stopping)
             return;
-        if (local.state == local_state::parked || local.state == local_state::waiting) {
-            auto const run = local.run;
-            life_.drop(child, errc::superseded);
-            return run != 0 ? restarts_.on_sibling_stopped(run) : void();
-        }
+        if (local.state == local_state::parked || local.state == local_state::waiting)
+            return life_.drop(child, errc::superseded);
         auto const recorded = life_.last_claim(child);
         if (yields(child, recorded)) {
             if (planted(planted_fault::second_instance_kept))
@@ -9302,6 +9363,8 @@ private:
                 : life_.again(child, ownership::succeed(core_.self, life_.last_claim(child)), start_cause::move);
         auto const claim = child.local->claim;
         pass_on(child, claim, target);
+        if (child.local->kind == start_kind::first)
+            child.local->waiters.clear(); // it has not started here: whoever waits for that asks again, there
         life_.drop(child, errc::success);
     }
 
@@ -9390,6 +9453,8 @@ private:
         auto& child = core_.children.get(message.spec.id);
         if (child.present)
             return start_present(message, child);
+        if (child.local)
+            return; // the instance of the child before it is still being stopped: the requester asks again
         if (core_.children.size() > core_.options.children_count_max) {
             forget_unused(child);
             return commands_.answer(message, refusal(errc::max_children));
@@ -9414,6 +9479,10 @@ private:
         auto const before =
             std::max({core_.roster.generations_before(), core_.recorded_generation(child), (creation_for(message) >> 16) - 1});
         auto const claim = ownership::take(core_.self, before + message.targets_lost, {}, core_.quorate);
+        if (message.initial != 0 && core_.creation_of(*child.id) >= creation_for(message)) {
+            forget_unused(child); // a user has had a child of this id, and deleted it
+            return commands_.answer(message, refusal(errc::not_found));
+        }
         auto const initial = message.initial != 0;
         // The initial list comes before what users start.
         auto const ordinal =
@@ -9439,6 +9508,13 @@ private:
             reply.generation = child.generation;
         }
         commands_.answer(message, std::move(reply));
+    }
+
+    static void forgive(local_child& local)
+    {
+        local.window.clear();
+        local.failures_in_row = local.node_deaths = local.parked_count = 0;
+        local.on_trial = false;
     }
 
     [[nodiscard]] static bool waits(child_entry const& child, command_message const& message)
@@ -9524,14 +9600,14 @@ private:
             return commands_.answer(message, refusal(errc::not_found));
         auto claim = ownership::take(core_.self, core_.recorded_generation(*child), child->right(), core_.quorate);
         if (parked) {
-            child->local->window.clear();
-            child->local->failures_in_row = child->local->node_deaths = child->local->parked_count = 0;
+            forgive(*child->local);
         }
+        // What was to run is not lost, whatever becomes of this start.
+        auto const kind = parked || child->wanted_running() ? start_kind::again : start_kind::revived;
         record->terminated = false;
         record->request = {message.requester_origin, message.number};
         auto launched = *record;
-        reconciler_.launch(
-            *child, std::move(claim), launched, parked ? start_kind::again : start_kind::revived, start_cause::request);
+        reconciler_.launch(*child, std::move(claim), launched, kind, start_cause::request);
         core_.write_spec(*child, *record);
         commands_.wait(*child, message);
     }
@@ -9566,6 +9642,8 @@ private:
         record->request = request;
         record->spec = message.spec;
         core_.write_spec(*child, *record);
+        if (child->local && child->local->state == local_state::parked)
+            forgive(*child->local); // another spec, another chance
         if (child->local && child->local->state != local_state::stopping && child->wanted_running()) {
             commands_.wait(*child, message);
             replace(*child);
@@ -9585,7 +9663,7 @@ private:
     [[nodiscard]] static std::uint64_t creation_for(command_message const& message)
     {
         if (message.initial != 0)
-            return std::uint64_t{1} << 16; // the same, whoever asks
+            return State::initial_creation;
         return ((message.creation_known >> 16) + 1) << 16 | (mix64(message.requester_origin ^ mix64(message.number)) & 0xffff);
     }
 
@@ -9924,7 +10002,7 @@ private:
         operation.message = {
             kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, 0, 0, 0, {}};
         operation.message.spec = std::move(spec);
-        operation.deadline = now + core_.options.operation_timeout;
+        operation.deadline = saturating_add(now, core_.options.operation_timeout);
         return operation;
     }
 
@@ -10121,7 +10199,8 @@ private:
         auto const wished = std::exchange(core_.initial_left, {});
         for (auto const index : wished) {
             auto const& spec = core_.options.children[index];
-            if (core_.is_present(spec.id) || core_.store.find(record_table::retired, spec.id))
+            if (core_.is_present(spec.id) || core_.store.find(record_table::retired, spec.id)
+                || core_.creation_of(spec.id) >= State::initial_creation) // one of this id was deleted
                 continue;
             core_.initial_left.push_back(index);
             if (asked_for(index) || (only_ours && routing<State>{core_}.start_target_of(spec) != core_.own))
@@ -10347,20 +10426,22 @@ private:
         core_.store.on_peer_down(node.id, now_);
         auto const* const seen = members.find(node.id.name);
         auto const left = seen != nullptr && seen->id == node.id && seen->state == member_state::left;
-        node.suspicious = !left && had_just_started_some(node);
+        node.left = left;
+        node.young_counts = {};
+        count_young(node);
         core_.tell(left ? event_kind::member_left : event_kind::member_died, node.id.name);
     }
 
-    // Few enough to be told from what a node that had just been given many took with it.
-    [[nodiscard]] bool had_just_started_some(node_entry const& node) const
+    // O(children that it owned), which are about to move.
+    void count_young(node_entry& node)
     {
-        std::size_t owned = 0;
-        std::size_t young = 0;
         for (auto const* child = node.owned; child != nullptr; child = child->next_owned) {
-            ++owned;
-            young += child->is_young(now_, core_.options.suspicion_time) ? 1U : 0U;
+            if (!child->is_young(now_, core_.options.suspicion_time))
+                continue;
+            ++node.young_counts[0];
+            auto const record = core_.owner_of(*child->id);
+            node.young_counts[1] += record && record->node_deaths > 0 ? 1U : 0U;
         }
-        return young <= limits::suspects_count_max || 2 * young <= owned;
     }
 
     State& core_;
@@ -10722,8 +10803,9 @@ private:
     {
         if (!state_.regrouped || (!state_.form_over && state_.members_alive_count() < state_.options.form_members))
             return;
-        state_.form_over = true;
         state_.phase = phase::running;
+        if (state_.options.form_members > 1)
+            state_.write_roster(participation::active); // whoever comes later need not wait
         state_.tell(event_kind::supervisor_started, state_.options.name);
         state_.effects_after_sends.push_back(started_effect{});
         start_audit();
@@ -10815,6 +10897,7 @@ private:
         // What happened before we came is over.
         auto const record_gave_up = record->part == participation::gave_up && state_.phase == phase::running;
         auto reason = record->reason;
+        state_.form_over = state_.form_over || record->formed;
         state_.roster.set(name, std::move(*record));
         if (record_gave_up)
             state_.giving_up = std::move(reason);
@@ -10866,8 +10949,12 @@ private:
 
     void audit(time_point now)
     {
-        for (auto* const child : auditing().look(now))
-            working(now).settle_provisional_later(*child);
+        for (auto* const child : auditing().look(now)) {
+            if (child->owned)
+                working(now).settle_provisional_later(*child);
+            else
+                working(now).claim_unowned(*child);
+        }
     }
 
     // ---- leaving -----------------------------------------------------------------------------------------------------
@@ -10875,7 +10962,7 @@ private:
     void drain(time_point now)
     {
         state_.phase = phase::draining;
-        state_.drain_deadline = now + state_.options.drain_timeout;
+        state_.drain_deadline = saturating_add(now, state_.options.drain_timeout);
         state_.timers.set(state_.drain_deadline, drain_timer{});
         ordering().fail_all(errc::shutting_down);
         for (auto* const child : state_.children.order())
