@@ -282,6 +282,8 @@ public:
     [[nodiscard]] supervisor_options const& options() const { return state_.options; }
     [[nodiscard]] StateStore const& store() const { return state_.store; }
     void want_events(bool wanted) { state_.events_wanted = wanted; }
+    /// All that it knows: for tests and tools.
+    [[nodiscard]] core_state<Placement, StateStore> const& state() const { return state_; }
 
 private:
     using state_type = core_state<Placement, StateStore>;
