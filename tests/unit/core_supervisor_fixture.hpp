@@ -168,6 +168,16 @@ public:
         return **found;
     }
 
+    /// Those whose process is there.
+    std::vector<test_node*> running_nodes()
+    {
+        std::vector<test_node*> result;
+        for (auto const& each : nodes_)
+            if (each->running)
+                result.push_back(each.get());
+        return result;
+    }
+
     void pin(std::string const& id, std::string const& name)
     {
         (*placement_.pins)[drover::hash64(id, drover::hash64(options_.name))] = name;
@@ -274,6 +284,30 @@ public:
         settle();
     }
 
+    /// Starts are answered from now on; those that were held back come to their end first.
+    void answer_starts()
+    {
+        starts_are_answered = true;
+        while (!starts_held_back_.empty()) {
+            auto const next = take_first(starts_held_back_);
+            if (next.node->running)
+                answer_start(*next.node, next.effect);
+            settle();
+        }
+    }
+
+    /// Stops are answered from now on, those that were held back first.
+    void answer_stops()
+    {
+        stops_are_answered = true;
+        while (!stops_held_back_.empty()) {
+            auto const next = take_first(stops_held_back_);
+            if (next.node->running)
+                answer_stop(*next.node, next.effect);
+            settle();
+        }
+    }
+
     /// Where instances run, with their generations: "n1/1 n2/2".
     std::string running(std::string const& id)
     {
@@ -333,6 +367,20 @@ private:
         std::string to;
         bytes frame;
     };
+
+    template <class Effect>
+    struct held_back {
+        test_node* node;
+        Effect effect;
+    };
+
+    template <class Queue>
+    static typename Queue::value_type take_first(Queue& queue)
+    {
+        auto first = std::move(queue.front());
+        queue.pop_front();
+        return first;
+    }
 
     drover::view view_of(test_node const& node)
     {
@@ -398,8 +446,14 @@ private:
         REQUIRE_FALSE(node.instances.contains(content.id));
         node.causes[content.id] = content.cause;
         node.types[content.id] = content.type;
-        if (!starts_are_answered)
-            return;
+        if (starts_are_answered)
+            answer_start(node, content);
+        else
+            starts_held_back_.push_back({&node, content});
+    }
+
+    void answer_start(test_node& node, start_effect const& content)
+    {
         if (ignoring.contains(content.id))
             return node.core->on_child_start_ignored(content.id, content.generation, now);
         if (!starts_succeed || failing.contains(content.id))
@@ -410,8 +464,18 @@ private:
 
     void carry_out(test_node& node, stop_effect const& content)
     {
-        if (!stops_are_answered)
-            return;
+        if (stops_are_answered)
+            answer_stop(node, content);
+        else
+            stops_held_back_.push_back({&node, content});
+    }
+
+    void answer_stop(test_node& node, stop_effect const& content)
+    {
+        // A start that is stopped before its end has none.
+        std::erase_if(starts_held_back_, [&](auto const& each) {
+            return each.node == &node && each.effect.id == content.id && each.effect.generation == content.generation;
+        });
         node.instances.erase(content.id);
         std::optional<saved_state> saved;
         if (content.save && state_when_stopped.contains(content.id))
@@ -471,6 +535,8 @@ private:
     pinned placement_;
     std::vector<std::unique_ptr<test_node>> nodes_;
     std::deque<flight> flying_;
+    std::deque<held_back<start_effect>> starts_held_back_;
+    std::deque<held_back<stop_effect>> stops_held_back_;
 };
 
 using drover::supervision::exit_kind;
