@@ -8789,8 +8789,10 @@ public:
         if (local.state == local_state::waiting || local.state == local_state::parked || local.running_since == time_point{})
             return;
         auto const ran = now_ - std::exchange(local.running_since, time_point{});
-        if (ran >= backoff_of(local).stable_after)
-            local.failures_in_row = 0, local.on_trial = false;
+        if (ran >= backoff_of(local).stable_after) {
+            local.failures_in_row = 0;
+            local.on_trial = false;
+        }
         if (ran >= std::max<duration>(backoff_of(local).stable_after, intensity_of(local).max_seconds))
             local.parked_count = 0;
         if (ran >= core_.options.suspicion_time && !local.isolated)
@@ -8952,11 +8954,8 @@ public:
     /// Its start said that there is nothing to do. As in OTP: its spec stays, but for a temporary child.
     void on_start_ignored(child_entry& child)
     {
-        auto const temporary = child.local->spec.restart == restart_rule::temporary;
         core_.tell(event_kind::child_exited, *child.id, child.local->claim.generation, "ignored");
-        life_.end(child);
-        if (temporary)
-            life_.remove_records(child);
+        end_for_good(child, child.local->spec.restart == restart_rule::temporary);
         core_.mark(child);
     }
 
@@ -8969,9 +8968,7 @@ public:
             ++core_.counters.failures;
         if (supervision::restarts(rule, kind))
             return restarts_.fail(child, start_cause::crash, reason);
-        life_.end(child);
-        if (rule == restart_rule::temporary)
-            life_.remove_records(child);
+        end_for_good(child, rule == restart_rule::temporary);
         core_.mark(child);
         if (significant)
             core_.on_significant_end(*child.id);
@@ -8988,7 +8985,7 @@ public:
         switch (local.cause) {
         case stop_cause::terminate:
             ++core_.counters.stops_by_request;
-            life_.end(child);
+            end_for_good(child, local.spec.restart == restart_rule::temporary);
             break;
         case stop_cause::remove: life_.drop(child, errc::success); break;
         case stop_cause::hand_over: hand_over(child); break;
@@ -9156,7 +9153,18 @@ private:
     void settle_unwanted(child_entry& child)
     {
         if (child.local)
-            stop(child, stop_cause::terminate);
+            return stop(child, stop_cause::terminate);
+        auto const left_behind = !child.owned || child.owner == core_.own || !core_.nodes[child.owner].alive;
+        if (child.restart == restart_rule::temporary && child.terminated && left_behind && core_.regrouped
+            && core_.home(child) == core_.own)
+            life_.remove_records(child); // its node died before it had stopped
+    }
+
+    void end_for_good(child_entry& child, bool temporary)
+    {
+        life_.end(child);
+        if (temporary)
+            life_.remove_records(child);
     }
 
     void reconcile_own(child_entry& child)
@@ -9502,6 +9510,8 @@ private:
         request_id const request{message.requester_origin, message.number};
         if (child.request == request)
             return repeat(message, child);
+        if (child.restart == restart_rule::temporary && child.terminated)
+            return; // about to be forgotten: the requester asks again
         auto reply = refusal(child.wanted_running() ? errc::already_started : errc::already_present);
         if (child.owned) {
             reply.node = core_.nodes[child.owner].id.name;
@@ -9557,8 +9567,8 @@ private:
         auto* const child = core_.children.find(message.spec.id);
         if (child == nullptr || !child->present)
             return commands_.answer(message, refusal(errc::not_found));
-        if (child->restart == restart_rule::temporary) {
-            reconciler_.remove_records(*child);
+        if (child->restart == restart_rule::temporary && !child->local) {
+            reconciler_.remove_records(*child); // otherwise when it has stopped: it is not started elsewhere before
         } else if (auto record = core_.spec_of(*child->id); record && !record->terminated) {
             record->terminated = true;
             core_.write_spec(*child, *record);

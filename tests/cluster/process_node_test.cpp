@@ -12,6 +12,8 @@
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
+#include <memory>
 #include <spawn.h>
 #include <string>
 #include <string_view>
@@ -63,11 +65,16 @@ public:
     [[nodiscard]] std::string const& address() const { return address_; }
     void signal(int number) const { ::kill(pid_, number); }
 
-    std::string start(std::string_view id, std::string_view script)
+    void say(std::string_view id, std::string_view script)
     {
         auto const line = std::string{id} + " " + std::string{script} + "\n";
         std::fputs(line.c_str(), to_);
         std::fflush(to_);
+    }
+
+    std::string start(std::string_view id, std::string_view script)
+    {
+        say(id, script);
         return said();
     }
 
@@ -145,6 +152,30 @@ TEST_CASE("in a cluster the process of a killed node is gone there, and runs onc
     CHECK(files.line("node2") != owner);
     CHECK_FALSE(is_gone(files.number("2")));
     CHECK(files.number("3") == 0);
+}
+
+TEST_CASE("a child that kills its nodes is started as a process of its own after two of them, and kills no third")
+{
+    folder files;
+    std::vector<std::unique_ptr<node_process>> nodes;
+    for (auto const* const name : {"n1", "n2", "n3", "n4", "n5"}) {
+        std::vector<std::string> words{name, files.path(), "10000"};
+        if (!nodes.empty())
+            words.push_back(nodes.front()->address());
+        nodes.push_back(std::make_unique<node_process>(std::move(words)));
+    }
+    auto const killed = [&] {
+        std::string names;
+        for (auto const* const name : {"n1", "n2", "n3", "n4", "n5"})
+            if (std::filesystem::exists(files.path(std::string{"killed-"} + name)))
+                names += name;
+        return names;
+    };
+    nodes[0]->say("poison", "echo $DROVER_NODE > node; echo $$ > process; exec sleep 1000"); // which may be one of the two
+    REQUIRE(within(60s, [&] { return files.number("process") != 0; }));
+    CHECK(killed().size() == 4);
+    CHECK(killed().find(files.line("node").value()) == std::string::npos);
+    CHECK_FALSE(is_gone(files.number("process")));
 }
 
 } // namespace

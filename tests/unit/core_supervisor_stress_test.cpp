@@ -329,19 +329,9 @@ private:
     void check_not_twice(std::string const& id)
     {
         auto const nodes = all_.running_nodes();
-        auto const instances = std::count_if(nodes.begin(), nodes.end(), [&](auto const* const node) { return runs(*node, id); });
+        auto const instances =
+            std::count_if(nodes.begin(), nodes.end(), [&](auto const* const node) { return node->instances.contains(id); });
         expect(instances <= 1, id + " runs more than once: " + all_.running(id));
-    }
-
-    // Until its last breath. But whoever terminates a temporary child deletes it at once: one that is started under its id may
-    // run while it still stops.
-    [[nodiscard]] static bool runs(test_node const& node, std::string const& id)
-    {
-        if (!node.instances.contains(id))
-            return false;
-        auto const* const child = node.core->state().children.find(id);
-        return child == nullptr || !child->local || child->local->state != local_state::stopping
-            || (child->local->cause != stop_cause::terminate && child->local->cause != stop_cause::remove);
     }
 
     // Nothing goes wrong any more, and there is time.

@@ -87,6 +87,8 @@ private:
         request_id const request{message.requester_origin, message.number};
         if (child.request == request)
             return repeat(message, child);
+        if (child.restart == restart_rule::temporary && child.terminated)
+            return; // about to be forgotten: the requester asks again
         auto reply = refusal(child.wanted_running() ? errc::already_started : errc::already_present);
         if (child.owned) {
             reply.node = core_.nodes[child.owner].id.name;
@@ -142,8 +144,8 @@ private:
         auto* const child = core_.children.find(message.spec.id);
         if (child == nullptr || !child->present)
             return commands_.answer(message, refusal(errc::not_found));
-        if (child->restart == restart_rule::temporary) {
-            reconciler_.remove_records(*child);
+        if (child->restart == restart_rule::temporary && !child->local) {
+            reconciler_.remove_records(*child); // otherwise when it has stopped: it is not started elsewhere before
         } else if (auto record = core_.spec_of(*child->id); record && !record->terminated) {
             record->terminated = true;
             core_.write_spec(*child, *record);

@@ -61,11 +61,8 @@ public:
     /// Its start said that there is nothing to do. As in OTP: its spec stays, but for a temporary child.
     void on_start_ignored(child_entry& child)
     {
-        auto const temporary = child.local->spec.restart == restart_rule::temporary;
         core_.tell(event_kind::child_exited, *child.id, child.local->claim.generation, "ignored");
-        life_.end(child);
-        if (temporary)
-            life_.remove_records(child);
+        end_for_good(child, child.local->spec.restart == restart_rule::temporary);
         core_.mark(child);
     }
 
@@ -78,9 +75,7 @@ public:
             ++core_.counters.failures;
         if (supervision::restarts(rule, kind))
             return restarts_.fail(child, start_cause::crash, reason);
-        life_.end(child);
-        if (rule == restart_rule::temporary)
-            life_.remove_records(child);
+        end_for_good(child, rule == restart_rule::temporary);
         core_.mark(child);
         if (significant)
             core_.on_significant_end(*child.id);
@@ -97,7 +92,7 @@ public:
         switch (local.cause) {
         case stop_cause::terminate:
             ++core_.counters.stops_by_request;
-            life_.end(child);
+            end_for_good(child, local.spec.restart == restart_rule::temporary);
             break;
         case stop_cause::remove: life_.drop(child, errc::success); break;
         case stop_cause::hand_over: hand_over(child); break;
@@ -265,7 +260,18 @@ private:
     void settle_unwanted(child_entry& child)
     {
         if (child.local)
-            stop(child, stop_cause::terminate);
+            return stop(child, stop_cause::terminate);
+        auto const left_behind = !child.owned || child.owner == core_.own || !core_.nodes[child.owner].alive;
+        if (child.restart == restart_rule::temporary && child.terminated && left_behind && core_.regrouped
+            && core_.home(child) == core_.own)
+            life_.remove_records(child); // its node died before it had stopped
+    }
+
+    void end_for_good(child_entry& child, bool temporary)
+    {
+        life_.end(child);
+        if (temporary)
+            life_.remove_records(child);
     }
 
     void reconcile_own(child_entry& child)

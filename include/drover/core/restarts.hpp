@@ -65,8 +65,10 @@ public:
         if (local.state == local_state::waiting || local.state == local_state::parked || local.running_since == time_point{})
             return;
         auto const ran = now_ - std::exchange(local.running_since, time_point{});
-        if (ran >= backoff_of(local).stable_after)
-            local.failures_in_row = 0, local.on_trial = false;
+        if (ran >= backoff_of(local).stable_after) {
+            local.failures_in_row = 0;
+            local.on_trial = false;
+        }
         if (ran >= std::max<duration>(backoff_of(local).stable_after, intensity_of(local).max_seconds))
             local.parked_count = 0;
         if (ran >= core_.options.suspicion_time && !local.isolated)
