@@ -7,8 +7,8 @@
 #include <drover/conformance.hpp>
 #include <drover/coroutine.hpp>
 #include <drover/net.hpp>
-#include <drover/process.hpp>
 #include <drover/net/local_supervisor.hpp>
+#include <drover/process.hpp>
 #include <drover/simulation.hpp>
 #include <drover/simulation/local_supervisor.hpp>
 
