@@ -10166,7 +10166,6 @@ private:
 
 // drover/core/initial_children.hpp
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -10204,8 +10203,10 @@ private:
             core_.timers.set(at, initial_timer{});
     }
 
+    // O(initial list + commands that wait).
     void look(bool only_ours, time_point now)
     {
+        auto const asked_for = places_asked_for();
         auto const wished = std::exchange(core_.initial_left, {});
         for (auto const index : wished) {
             auto const& spec = core_.options.children[index];
@@ -10213,16 +10214,20 @@ private:
                 || core_.creation_of(spec.id) >= State::initial_creation) // one of this id was deleted
                 continue;
             core_.initial_left.push_back(index);
-            if (asked_for(index) || (only_ours && routing<State>{core_}.start_target_of(spec) != core_.own))
+            if (asked_for[index] || (only_ours && routing<State>{core_}.start_target_of(spec) != core_.own))
                 continue;
             commands<State>{core_}.submit_initial(index + 1, now);
         }
     }
 
-    [[nodiscard]] bool asked_for(std::uint32_t index) const
+    // By place in the list: a start of this child is under way from here.
+    [[nodiscard]] std::vector<bool> places_asked_for() const
     {
-        return std::any_of(core_.commands.begin(), core_.commands.end(),
-            [&](auto const& item) { return item.second.message.initial == index + 1; });
+        std::vector<bool> result(core_.options.children.size());
+        for (auto const& [number, operation] : core_.commands)
+            if (operation.message.initial != 0)
+                result[operation.message.initial - 1] = true;
+        return result;
     }
 
     State& core_;
