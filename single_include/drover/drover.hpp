@@ -3117,8 +3117,8 @@ struct supervisor_options {
 
 namespace limits {
 
-inline constexpr std::size_t groups_count_max = 10'000;
-inline constexpr std::size_t suspects_count_max = 16; ///< so few young children of a node that died are always suspects
+inline constexpr std::size_t groups_count_max = 1'000; ///< a start looks through them
+inline constexpr std::size_t suspects_count_max = 16;  ///< so few young children of a node that died are always suspects
 
 } // namespace limits
 
@@ -3167,6 +3167,11 @@ inline constexpr std::size_t suspects_count_max = 16; ///< so few young children
     for (auto const& group : options.groups)
         if (group.name.empty() || group.name.size() > limits::group_name_size_max)
             return "groups: a name has 1 to " + std::to_string(limits::group_name_size_max) + " octets";
+    for (auto const& group : options.groups)
+        if (std::count_if(
+                options.groups.begin(), options.groups.end(), [&](auto const& other) { return other.name == group.name; })
+            > 1)
+            return "groups: '" + group.name + "' is there twice";
     if (auto sentence = check_child_specs(options.children); !sentence.empty())
         return "children: " + sentence;
     for (auto const& spec : options.children)

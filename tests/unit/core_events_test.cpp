@@ -56,6 +56,16 @@ TEST_CASE("options that cannot work are refused with a sentence that names the f
     names("audit_interval", [](options& it) { it.audit_interval = 0s; });
     names("audit_slice", [](options& it) { it.audit_slice = 0; });
     names("max_seconds", [](options& it) { it.intensity.max_seconds = 0s; });
+    names("groups: 'pair' is there twice", [](options& it) { it.groups = {{"pair"}, {"other"}, {"pair"}}; });
+    names("groups: a name", [](options& it) { it.groups = {{""}}; });
+    names("form_members", [](options& it) { it.form_members = 0; });
+    names("starts_at_once_max", [](options& it) { it.starts_at_once_max = 0; });
+    names("suspicion_time", [](options& it) { it.quarantine_time = 0s; });
+    names("children: child 'a': id is used twice", [](options& it) {
+        it.children = {{.id = "a", .type = "t"}, {.id = "a", .type = "t"}};
+    });
+    names("children: child 'a': group is", [](options& it) { it.children = {{.id = "a", .type = "t", .group = "none"}}; });
+    names("backoff.max", [](options& it) { it.backoff.max = 0s; });
     CHECK(said([](options& it) { it.name.assign(drover::limits::scope_name_size_max, 'n'); }).empty());
     CHECK(said([](options& it) { it.park_max = it.park_min; }).empty());
 }
