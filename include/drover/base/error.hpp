@@ -48,6 +48,14 @@ enum class errc : std::uint8_t {
     scope_in_use = 70,        ///< this node already has a supervisor of this name
     permission_denied = 71,   ///< the operating system refused the address
     address_unavailable = 72, ///< the address is not one of this machine
+    // the journal: what a node keeps on disk
+    journal_in_use = 80,     ///< another process has it open
+    journal_unreadable = 81, ///< it is there, and cannot be read: permissions, or the disk
+    journal_unwritable = 82, ///< it cannot be made or written: permissions, a directory that is not there, a read-only disk
+    journal_corrupt = 83,    ///< its octets make no sense
+    journal_foreign = 84,    ///< it belongs to another node, another supervisor, or another program
+    journal_newer = 85,      ///< it was written by a later version
+    journal_full = 86,       ///< there is no room on the disk
 };
 
 /// One English sentence without a full stop, for people.
@@ -90,6 +98,13 @@ enum class errc : std::uint8_t {
     case errc::scope_in_use: return "this node already has a supervisor of this name";
     case errc::permission_denied: return "the operating system refused to listen on this address";
     case errc::address_unavailable: return "the address to listen on is not one of this machine";
+    case errc::journal_in_use: return "the journal is in use by another process";
+    case errc::journal_unreadable: return "the journal cannot be read";
+    case errc::journal_unwritable: return "the journal cannot be written";
+    case errc::journal_corrupt: return "the journal is damaged";
+    case errc::journal_foreign: return "the journal belongs to another node, another supervisor or another program";
+    case errc::journal_newer: return "the journal was written by a later version";
+    case errc::journal_full: return "there is no room on the disk for the journal";
     }
     return "unknown error";
 }

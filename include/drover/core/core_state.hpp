@@ -152,7 +152,8 @@ struct core_state {
     drover::counters counters;
     core::phase phase = phase::created;
     bool events_wanted = false;
-    time_point input_time{}; ///< of the input that is being taken
+    bool journal_failing = false; ///< the last commit failed, and is tried again
+    time_point input_time{};      ///< of the input that is being taken
 
     // failures of the supervisor
     supervision::restart_window window; ///< of all children here, where they share a budget

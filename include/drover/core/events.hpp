@@ -34,6 +34,8 @@ enum class event_kind : std::uint8_t {
     supervisor_restarting, ///< its children on this node restart: one that escalates has spent its budget
     supervisor_gave_up,    ///< it stops on every node
     message_rejected,      ///< a peer sent what makes no sense
+    journal_failed,        ///< the disk refused a write: it is tried again, and nothing is acknowledged meanwhile
+    journal_recovered,     ///< the disk took it
 };
 
 [[nodiscard]] constexpr char const* to_string(event_kind kind)
@@ -63,6 +65,8 @@ enum class event_kind : std::uint8_t {
     case event_kind::child_deleted: return "child deleted";
     case event_kind::command_refused: return "command refused";
     case event_kind::message_rejected: return "message rejected";
+    case event_kind::journal_failed: return "journal failed";
+    case event_kind::journal_recovered: return "journal recovered";
     }
     return "?";
 }
@@ -107,7 +111,8 @@ struct counters {
     std::uint64_t commands = 0;            ///< carried out here, for whomever
     std::uint64_t commands_refused = 0;
     std::uint64_t messages_rejected = 0;
-    std::uint64_t audit_repairs = 0; ///< what the audit found that an event had missed
+    std::uint64_t journal_failures = 0; ///< commits that the disk refused; each is tried again
+    std::uint64_t audit_repairs = 0;    ///< what the audit found that an event had missed
 };
 
 } // namespace drover

@@ -11,11 +11,14 @@
 #include <drover/core/reconciler.hpp>
 #include <drover/core/regroup.hpp>
 #include <drover/core/view_changes.hpp>
+#include <drover/policy/journal.hpp>
 #include <drover/policy/view.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -207,6 +210,39 @@ public:
     void on_call_answered(std::string const& caller, std::uint64_t number, errc code, bytes payload, time_point now)
     {
         calling().on_answered(caller, {number, code, std::move(payload)}, now);
+    }
+
+    // ---- the journal, of a store that has one -------------------------------------------------------------------------
+
+    /// What was on disk. Before `start`.
+    void restore(journal_contents contents, time_point now) requires keeps_a_journal<StateStore>
+    {
+        expects(state_.phase == phase::created, "a journal is read before the start");
+        state_.store.restore(std::move(contents));
+        take_store_effects(now);
+    }
+
+    /// What is to be committed next, off the strand; `on_committed` with its number follows. Call after `flush`.
+    [[nodiscard]] std::optional<journal_batch> take_batch() requires keeps_a_journal<StateStore>
+    {
+        return state_.store.take_batch();
+    }
+
+    void on_committed(std::uint64_t number, time_point now) requires keeps_a_journal<StateStore>
+    {
+        state_.store.on_committed(number, now);
+        if (std::exchange(state_.journal_failing, false))
+            state_.tell(event_kind::journal_recovered, state_.self.name);
+        take_store_effects(now);
+        advance(now);
+    }
+
+    /// The batch is tried again, for as long as it takes.
+    void on_commit_failed(std::string_view reason)
+    {
+        ++state_.counters.journal_failures;
+        if (!std::exchange(state_.journal_failing, true))
+            state_.tell(event_kind::journal_failed, state_.self.name, 0, reason);
     }
 
     // ---- commands ----------------------------------------------------------------------------------------------------

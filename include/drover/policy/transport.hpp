@@ -77,6 +77,14 @@ concept runtime = std::copy_constructible<R> && requires(R& r, R const& c, uniqu
     timer.expires_at(at, std::move(turn)); // replaces what was set; a time in the past means as soon as possible
     timer.cancel();                        // the turn will not run
 };
+
+/// A runtime that can do blocking work, a commit for example, beside its strand: `work` runs off it, one at a time for all that
+/// was given through copies of one `R`, in the order in which it was given; then `done` runs on the strand. When the strand's
+/// world ends first, `done` does not run; `work` that has begun is finished.
+template <class R>
+concept offloading_runtime = runtime<R> && requires(R& r, unique_function<void()> work, unique_function<void()> done) {
+    r.offload(std::move(work), std::move(done));
+};
 // clang-format on
 
 /// Names its runtime. The part of a Transport that a sentence of its own tells about when it is missing.
