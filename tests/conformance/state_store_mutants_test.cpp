@@ -233,7 +233,7 @@ private:
     {
         drover::crdt_store_options options;
         if (planted == fault::huge_frames)
-            options.part_size_max = 1024 * 1024 * 1024;
+            options.piece_size = options.in_flight_max = 1024 * 1024 * 1024;
         return options;
     }
 
