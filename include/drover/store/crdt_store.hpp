@@ -500,8 +500,12 @@ private:
             state.push_again_at = never;
             return;
         }
+        if (pushes_left == 0) {
+            state.push_again_at = now + options_.retry_interval;
+            return;
+        }
         state.push_again_at = now + pause(state);
-        if (pushes_left > 0 && send_missing(state, now))
+        if (send_missing(state, now))
             --pushes_left;
     }
 
