@@ -190,8 +190,9 @@ private:
             return fail(code, errc::journal_unreadable);
         if (found != "ok")
             return fail(errc::journal_corrupt, found);
-        using namespace std::string_literals;
-        if (schema != sqlite::schema::make_meta + ";"s + sqlite::schema::make_origin + ";" + sqlite::schema::make_record)
+        bytes expected = sqlite::schema::make_meta;
+        expected.append(";").append(sqlite::schema::make_origin).append(";").append(sqlite::schema::make_record);
+        if (schema != expected)
             return fail(errc::journal_corrupt, "its tables are not those of its format");
         return {};
     }
