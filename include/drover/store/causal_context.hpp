@@ -72,6 +72,16 @@ public:
         return true;
     }
 
+    /// What both have seen. O(origins log origins).
+    [[nodiscard]] static causal_context common(causal_context const& left, causal_context const& right)
+    {
+        causal_context result;
+        for (auto const& entry : left.items_)
+            if (auto const sequence = std::min(entry.sequence, right.at(entry.origin)); sequence > 0)
+                result.items_.push_back({entry.origin, sequence});
+        return result;
+    }
+
     [[nodiscard]] std::vector<item> const& items() const { return items_; }
 
     void encode(wire::writer& out) const
