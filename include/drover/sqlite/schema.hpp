@@ -76,7 +76,7 @@ struct meta_row {
 /// Within the bounds that hold for all that is in a journal, apart from others.
 [[nodiscard]] inline bool plausible(journal_origin const& origin)
 {
-    return !origin.node.name.empty() && origin.node.name.size() <= limits::node_name_size_max && origin.forgotten <= origin.seen;
+    return !origin.node.name.empty() && origin.node.name.size() <= limits::node_name_size_max;
 }
 
 [[nodiscard]] inline bool plausible(journal_record const& record)
