@@ -190,7 +190,7 @@ private:
         bool alive = true;
         bool away = false;
         bool left = false;
-        bool was_away = false; // as no member
+        bool was_away = false;                                // as no member
         std::map<std::string, std::uint64_t> gone;            // by key: the largest rank that was seen, and then seen removed
         std::set<bytes> shown;                                // values that were the winners here, at some time
         std::map<std::uint64_t, std::pair<bytes, bytes>> own; // by version: key and value

@@ -219,7 +219,9 @@ public:
     {
         expects(state_.phase == phase::created, "a journal is read before the start");
         state_.store.restore(std::move(contents));
-        take_store_effects(now);
+        state_.input_time = now;
+        for (auto const& change : std::exchange(state_.store.effects().changes, {}))
+            on_record_changed(change.table, change.key, now); // acted on once all have told what they know
     }
 
     /// What is to be committed next, off the strand; `on_committed` with its number follows. Call after `flush`.
@@ -400,7 +402,9 @@ private:
     // Nothing is placed before the cluster has formed: otherwise the first node would start all, and move most of it soon.
     void run_when_formed(time_point now)
     {
-        if (!state_.regrouped || (!state_.form_over && state_.members_alive_count() < state_.options.form_members))
+        if (!state_.regrouped)
+            return;
+        if (!state_.form_over && !somebody_has_formed() && state_.members_alive_count() < state_.options.form_members)
             return;
         state_.phase = phase::running;
         if (state_.options.form_members > 1)
@@ -414,6 +418,18 @@ private:
         working(now).run();
         initial().begin(now);
         take_store_effects(now);
+    }
+
+    // Of the living: what a journal says of a cluster that was switched off does not count.
+    [[nodiscard]] bool somebody_has_formed() const
+    {
+        for (node_index index = 0; index < state_.nodes.size(); ++index) {
+            auto const& node = state_.nodes[index];
+            auto const* const record = index != state_.own && node.alive ? state_.roster.find(node.id.name) : nullptr;
+            if (record != nullptr && record->formed && record->incarnation == node.id.incarnation)
+                return true;
+        }
+        return false;
     }
 
     // ---- messages ----------------------------------------------------------------------------------------------------
@@ -490,13 +506,12 @@ private:
     {
         auto const found = state_.store.find(record_table::roster, name);
         auto record = found ? decode_roster_record(found->value) : std::nullopt;
-        if (!record || name == state_.self.name)
+        if (!record || (name == state_.self.name && state_.phase != phase::created)) // what an earlier life wrote counts
             return;
         state_.nodes.intern({std::string{name}, record->incarnation});
         // What happened before we came is over.
         auto const record_gave_up = record->part == participation::gave_up && state_.phase == phase::running;
         auto reason = record->reason;
-        state_.form_over = state_.form_over || record->formed;
         state_.roster.set(name, std::move(*record));
         if (record_gave_up)
             state_.giving_up = std::move(reason);

@@ -479,10 +479,19 @@ private:
 
     void push(peer_state& state, std::shared_ptr<bytes const> const& frame)
     {
-        if (!state.answered || state.out || state.in_flight + frame->size() > std::max(options_.in_flight_max, frame->size()))
-            return; // it is brought level by a stream, now or when it answers
+        if (!state.answered || state.out || state.in_flight + frame->size() > std::max(options_.in_flight_max, frame->size())) {
+            state.behind = true;
+            return;
+        }
         state.in_flight += frame->size();
         effects_.sends.push_back({state.id.name, frame});
+    }
+
+    // What was not pushed while it was slow, or busy with a large delta.
+    void catch_up(peer_state& state, time_point now)
+    {
+        if (!state.out && std::exchange(state.behind, false) && state.known.at(map_.self()) < flushed_)
+            send_missing(state, now);
     }
 
     void push_again(peer_state& state, std::size_t& pushes_left, time_point now)
@@ -574,6 +583,7 @@ private:
             tell_context(state, wanted::nothing);
         if (content->wants == wanted::nothing)
             state.known.merge(told);
+        catch_up(state, now);
         if (map_.context().includes(content->seen))
             brought_level(state);
         else if (content->wants != wanted::nothing ? state.ask_again_at == never : !state.synchronised)
@@ -697,12 +707,18 @@ private:
         arriving_.until = now + options_.stream_timeout;
         if (last)
             begin_taking(now);
-        else if (state.ask_again_at != never)
+        else
+            tell_taken(state, number, index);
+        if (state.ask_again_at != never)
             state.ask_again_at = now + options_.stream_timeout; // it is coming
+        return true;
+    }
+
+    void tell_taken(peer_state const& state, std::uint64_t number, std::size_t index)
+    {
         wire::writer out;
         out.u8(static_cast<std::uint8_t>(kind::taken)).number(number).number(index);
         send(state, out);
-        return true;
     }
 
     // All pieces are here: they are merged one a turn, and count as seen when all of them are in, for each may lack what another
@@ -722,15 +738,21 @@ private:
         arriving_.ranges.insert(arriving_.ranges.end(), incoming.ranges.begin(), incoming.ranges.end());
         arriving_.pieces[arriving_.taken] = {};
         taking_at_ = now + duration{1}; // others have a turn in between
-        if (++arriving_.taken < arriving_.pieces.size())
+        auto* const from = find_up(arriving_.from);
+        if (++arriving_.taken < arriving_.pieces.size()) {
+            if (from != nullptr)
+                tell_taken(*from, arriving_.number, arriving_.pieces.size() - 2); // the last one is under way
             return;
+        }
         taking_at_ = never;
         auto const done = std::exchange(arriving_, {});
-        auto& from = peer_of(done.from.name);
-        auto const is_there = from.up && from.id == done.from;
-        see(is_there ? &from : nullptr, done.ranges, now);
+        see(from, done.ranges, now);
+        if (from != nullptr) {
+            tell_context(*from, wanted::nothing);
+            tell_taken(*from, done.number, done.pieces.size() - 1);
+        }
         for (auto& [name, state] : peers_) {
-            if (state.up && (&state == &from || std::exchange(state.answer_due, Journal::durable && state.answer_due)))
+            if (state.up && &state != from && std::exchange(state.answer_due, Journal::durable && state.answer_due))
                 tell_context(state, wanted::nothing);
             if (state.up && !map_.context().includes(state.known)) // what others have beyond it can be asked for now
                 state.ask_later_at = std::min(state.ask_later_at, now + options_.retry_interval / 10);
@@ -743,16 +765,16 @@ private:
         auto const index = in.number();
         if (!in.complete())
             return false;
-        if (!state.out || state.out->number != number || index < state.out->taken || index >= state.out->cut)
+        if (!state.out || state.out->number != number || index >= state.out->cut)
             return true;
-        state.out->taken = index + 1;
+        state.out->taken = std::max(state.out->taken, index + 1);
+        state.out->stalled_at = now + options_.stream_timeout;
         if (!state.out->ended() || state.out->taken < state.out->cut) {
             send_pieces(state, now);
             return true;
         }
         end_stream(state);
-        if (state.known.at(map_.self()) < flushed_)
-            send_missing(state, now); // what was written meanwhile
+        catch_up(state, now);
         return true;
     }
 
