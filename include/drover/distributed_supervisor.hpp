@@ -13,6 +13,7 @@
 #include <drover/node.hpp>
 #include <drover/placement/ring.hpp>
 #include <drover/policy/capabilities.hpp>
+#include <drover/policy/journal.hpp>
 #include <drover/policy/membership.hpp>
 #include <drover/policy/placement.hpp>
 #include <drover/policy/state_store.hpp>
@@ -113,6 +114,9 @@ class distributed_supervisor {
     static_assert(StateStore::capabilities.replicated || StateStore::capabilities.standalone,
         "drover: this StateStore is not replicated, so its children are lost with their node: wrap it in drover::standalone<> if "
         "that is wanted");
+    static_assert(!keeps_a_journal<StateStore> || offloading_runtime<typename Transport::runtime_type>,
+        "drover: this StateStore keeps a journal, whose commits block, and the Transport's runtime has no offload(work, done), "
+        "which would do them beside the strand (see docs/concepts/journal.md)");
 
 public:
     using transport_type = Transport;
@@ -181,7 +185,9 @@ public:
     // ---- life --------------------------------------------------------------------------------------------------------
 
     /// Joins: starts the node if it is not, and brings this scope level with the other members. Completes with
-    /// void(error_code): success, an error of `node::async_start`, `invalid_options`, `scope_in_use`, `already_running`.
+    /// void(error_code): success, an error of `node::async_start`, `invalid_options`, `scope_in_use`, `already_running`; with a
+    /// store that keeps a journal, which is read first, one of the group `journal_...` (the event `journal_failed` has the
+    /// sentence).
     template <class Token>
     auto async_start(Token&& token)
     {
@@ -193,7 +199,7 @@ public:
     }
 
     /// Leaves: hands every child on with its state, and says goodbye; stops its own node too. Completes with
-    /// void(error_code), success, at the latest after `drain_timeout`.
+    /// void(error_code), success, at the latest after `drain_timeout`, and when the store's journal, if it keeps one, is closed.
     template <class Token>
     auto async_stop(Token&& token)
     {

@@ -23,7 +23,7 @@ using drover::simulation::runtime;
 using drover::simulation::timer;
 using drover::simulation::world;
 
-static_assert(drover::runtime<runtime>);
+static_assert(drover::offloading_runtime<runtime>);
 
 using names = std::vector<std::string>;
 
@@ -318,6 +318,60 @@ TEST_CASE("a longer pause wins over a shorter one, and a crash ends it")
     CHECK(seen == names{"waits", "fresh"});
     w.run_for(10s);
     CHECK(seen == names{"waits", "fresh"});
+}
+
+TEST_CASE("blocking work of a host is done one after the other, each after its latency, whichever copy was given it")
+{
+    world w{1};
+    w.set_offload_latency(2ms);
+    names seen;
+    std::vector<time_point> times;
+    runtime a{w, "a"};
+    runtime b{w, "b"};
+    auto const give = [&](runtime of, std::string const& what) {
+        of.offload([&seen, what] { seen.push_back(what + " work"); },
+            [&, of, what]() mutable {
+                seen.push_back(what + " done");
+                times.push_back(w.now());
+                of.dispatch([&] { seen.push_back("on the strand"); });
+            });
+    };
+    auto copy = a;
+    give(a, "first");
+    give(copy, "second");
+    w.set_offload_latency(1ms); // not for what was given before
+    give(a, "third");
+    give(b, "b");
+    CHECK(seen.empty());
+    w.run_for(1s);
+    CHECK(seen
+        == names{"b work", "b done", "on the strand", "first work", "first done", "on the strand", "second work", "second done",
+            "on the strand", "third work", "third done", "on the strand"});
+    CHECK(times == std::vector{time_point{1ms}, time_point{2ms}, time_point{4ms}, time_point{5ms}});
+}
+
+TEST_CASE("work that has not run when its host crashes never runs, and a new life does not wait for it")
+{
+    world w{1};
+    names seen;
+    auto const held = std::make_shared<int>();
+    runtime a{w, "a"};
+    for (int i = 0; i < 10; ++i)
+        a.offload([&seen, held] { seen.push_back("old work"); }, [&seen, held] { seen.push_back("old done"); });
+    w.after(1500us, [&] {
+        w.crash("a");
+        a.offload([&] { seen.push_back("work of the dead"); }, [] {});
+        runtime fresh{w, "a"};
+        fresh.offload([&] { seen.push_back("fresh work"); }, [&] { CHECK(w.now() == time_point{2500us}); });
+    });
+    w.run_for(1s);
+    CHECK(seen == names{"old work", "old done", "fresh work"});
+    CHECK(held.use_count() == 1);
+
+    runtime b{w, "b"};
+    b.offload([&] { w.crash("b"); }, [&] { seen.push_back("done after a crash"); });
+    w.run_for(1s);
+    CHECK(seen.size() == 3);
 }
 
 TEST_CASE("the trace names host and time")

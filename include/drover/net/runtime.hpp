@@ -7,13 +7,18 @@
 #include <drover/base/random.hpp>
 #include <drover/base/time.hpp>
 #include <drover/completion.hpp>
+#include <drover/net/work_thread.hpp>
 #include <drover/policy/transport.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/query.hpp>
 #include <boost/asio/strand.hpp>
 
 #include <algorithm>
@@ -85,6 +90,19 @@ public:
     /// Runs `turn` on the strand: at once when called on it. From any thread.
     void dispatch(unique_function<void()> turn) const { boost::asio::dispatch(strand_, std::move(turn)); }
 
+    /// Runs `work`, which may block, on a thread that all copies share, then `done` on the strand; the context has work until
+    /// then. In the order in which they were given, whoever gave them. The thread is made on the first use. Neither throws.
+    ///
+    /// When the context is destroyed, it waits for the work that has begun; what has not is dropped, and no `done` runs. From
+    /// any thread; throws `std::system_error` when the first use cannot make a thread.
+    void offload(unique_function<void()> work, unique_function<void()> done) const
+    {
+        auto& context = boost::asio::query(strand_, boost::asio::execution::context);
+        auto tracked = boost::asio::prefer(strand_, boost::asio::execution::outstanding_work.tracked);
+        worker_->give(context, std::move(work),
+            [tracked = std::move(tracked), done = std::move(done)]() mutable { boost::asio::post(tracked, std::move(done)); });
+    }
+
 private:
     [[nodiscard]] static std::uint64_t draw_seed()
     {
@@ -96,6 +114,7 @@ private:
     executor_type strand_;
     std::uint64_t entity_;
     std::uint64_t seed_;
+    std::shared_ptr<detail::work_thread> worker_ = std::make_shared<detail::work_thread>();
 };
 
 /// Runs one turn at a time, on the strand. A turn that was cancelled or replaced, or whose timer is gone, does not run, even
@@ -162,6 +181,6 @@ private:
 /// On an executor of whatever type.
 using runtime = basic_runtime<boost::asio::any_io_executor>;
 
-static_assert(drover::runtime<runtime>);
+static_assert(offloading_runtime<runtime>);
 
 } // namespace drover::net

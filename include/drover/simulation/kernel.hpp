@@ -44,6 +44,7 @@ enum class event_kind : std::uint8_t {
     connection = 4, ///< a connection opens, fails or ends
     network = 5,    ///< something happens between hosts
     resume = 6,     ///< a pause ends
+    work = 7,       ///< blocking work of a host is done
 };
 
 /// The work of one event. Its inline size holds a frame's delivery and a `unique_function<void()>`.
@@ -76,6 +77,16 @@ public:
         if (shut_ || !is_current(owner))
             return {};
         return queue_.push(at < now_ ? now_ : at, {owner, kind, std::move(action)});
+    }
+
+    /// Schedules blocking work of a host: one after the other, each takes `length`. Inert when the life is over.
+    void schedule_work(life owner, duration length, event_action action)
+    {
+        if (owner.host == no_host || !is_current(owner))
+            return;
+        auto& until = hosts_[owner.host].working_until;
+        until = saturating_add(until < now_ ? now_ : until, length);
+        schedule(until, owner, event_kind::work, std::move(action));
     }
 
     bool cancel(event_handle handle) { return queue_.cancel(handle); }
@@ -152,6 +163,7 @@ public:
     {
         expects(!hosts_[host].alive, "a host has one life at a time");
         hosts_[host].alive = true;
+        hosts_[host].working_until = {};
         ++hosts_[host].epoch;
         return life_of(host);
     }
@@ -213,6 +225,7 @@ private:
         bool alive = false;
         bool paused = false;
         time_point paused_until{};
+        time_point working_until{};      // the end of all blocking work that was given to it
         std::vector<std::uint32_t> held; // slots of events whose time came during the pause
     };
 

@@ -64,6 +64,19 @@ public:
             turn();
     }
 
+    /// Runs `work`, then `done`, in one event of this life, `world::offload_latency()` after the work that was given before
+    /// it. A crash meanwhile destroys both unrun.
+    void offload(unique_function<void()> work, unique_function<void()> done)
+    {
+        auto& events = world_->events();
+        auto both = [&events, which = life_, work = std::move(work), done = std::move(done)]() mutable {
+            std::exchange(work, nullptr)();
+            if (events.is_current(which))
+                done();
+        };
+        events.schedule_work(life_, world_->offload_latency(), std::move(both));
+    }
+
     /// A line about this host for the world's trace.
     void trace(std::string_view text) const { world_->events().trace(life_.host, text); }
 

@@ -13,6 +13,7 @@
 
 #include <boost/asio/execution_context.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -140,6 +141,15 @@ public:
         kernel_.pause(which, length);
     }
 
+    /// How long the blocking work that is given to a host takes (`runtime::offload`), a commit to its disk for example. Counts
+    /// for what is given from then on.
+    void set_offload_latency(duration latency)
+    {
+        expects(latency >= duration::zero(), "a latency is not negative");
+        offload_latency_ = latency;
+    }
+    [[nodiscard]] duration offload_latency() const { return offload_latency_; }
+
     // The network. Hosts may be named before they live.
 
     /// How what is sent fares from now on.
@@ -216,6 +226,7 @@ private:
     }
 
     network_options options_;
+    duration offload_latency_ = std::chrono::milliseconds{1};
     kernel kernel_;
     switchboard switchboard_;
     std::unique_ptr<boost::asio::execution_context> context_;
