@@ -47,6 +47,7 @@ TOP_LEVEL = {
     "completion.hpp": "handlers",
     "node.hpp": "shells",
     "pending_operations.hpp": "shells",
+    "supervisor_hooks.hpp": "shells",
     "supervisor_shell.hpp": "shells",
     "distributed_supervisor.hpp": "shells",
     "local_supervisor_shell.hpp": "shells",

@@ -193,10 +193,7 @@ public:
         return held[count - 2];
     }
 
-    [[nodiscard]] bool has_seen(node_id const& writer, store_version version) const
-    {
-        return map_.context().at(store::origin_of(writer)) >= version;
-    }
+    [[nodiscard]] bool has_seen(origin_id writer, store_version version) const { return map_.context().at(writer) >= version; }
 
     [[nodiscard]] bytes context() const
     {
