@@ -213,7 +213,7 @@ public:
         return has(fault::held_by_nobody) && count > 1 ? 0 : base::held_by(count);
     }
 
-    bool has_seen(node_id const& writer, store_version version) const
+    bool has_seen(drover::origin_id writer, store_version version) const
     {
         return has(fault::has_seen_everything) || base::has_seen(writer, version);
     }

@@ -212,7 +212,8 @@ private:
         found_.check(store->effects().sends.empty(), "it says that it is not replicated, and sends");
         found_.check(store->held_by(1) == store->version(), "what is written is not held by one");
         found_.check(store->held_by(2) == 0, "it says that it is not replicated, and that another holds what is written");
-        found_.check(!store->has_seen(other, 1), "it says that it is not replicated, and that it has seen a write of another");
+        found_.check(
+            !store->has_seen(origin_of(other), 1), "it says that it is not replicated, and that it has seen a write of another");
     }
 
     report& found_;

@@ -244,10 +244,7 @@ public:
         return versions[count - 1];
     }
 
-    [[nodiscard]] bool has_seen(node_id const& writer, store_version version) const
-    {
-        return held().at(store::origin_of(writer)) >= version;
-    }
+    [[nodiscard]] bool has_seen(origin_id writer, store_version version) const { return held().at(writer) >= version; }
 
     [[nodiscard]] bytes context() const
     {
