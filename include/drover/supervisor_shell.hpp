@@ -16,9 +16,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -114,6 +112,8 @@ public:
         if (std::exchange(stopped_, true))
             return;
         timer_.cancel();
+        for (auto const& source : core_.state().sources.entries)
+            source.port->close();
         node_->remove_scope(name_);
         instances_.destroy_all();
         if (start_done_)
@@ -165,6 +165,8 @@ public:
     void log_to(std::function<void(child_id const&, std::string_view)> sink) { log_sink_ = std::move(sink); }
 
 private:
+    template <class>
+    friend class source_runner;
     using instance = instance_table::instance;
 
     struct pending_exit {
@@ -436,6 +438,7 @@ private:
     void carry_out(core::command_done_effect& effect) { pending_.complete(effect); }
     void carry_out(core::call_done_effect& effect) { pending_.complete(effect); }
     void carry_out(core::checkpoint_done_effect& effect) { pending_.complete(effect); }
+    void carry_out(core::read_source_effect& effect) { effect.source->read(effect.number); }
 
     void carry_out(core::started_effect&)
     {

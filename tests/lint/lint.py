@@ -48,6 +48,7 @@ TOP_LEVEL = {
     "node.hpp": "shells",
     "pending_operations.hpp": "shells",
     "supervisor_shell.hpp": "shells",
+    "source_runner.hpp": "shells",
     "distributed_supervisor.hpp": "shells",
     "local_supervisor_shell.hpp": "shells",
     "local_supervisor.hpp": "shells",

@@ -12,6 +12,7 @@
 #include <drover/core/options.hpp>
 #include <drover/core/records.hpp>
 #include <drover/core/roster.hpp>
+#include <drover/core/source_entry.hpp>
 #include <drover/core/timer_queue.hpp>
 #include <drover/policy/state_store.hpp>
 #include <drover/policy/view.hpp>
@@ -45,8 +46,9 @@ struct audit_timer {};
 struct initial_timer {}; ///< children of the initial list that nobody has started yet are looked for
 struct form_timer {};    ///< the cluster is not waited for any longer
 struct drain_timer {};
+struct sources_timer {}; ///< a source of children is to be looked at
 using core_timer = std::variant<child_timer, commands_timer, calls_timer, hold_timer, regroup_timer, audit_timer, drain_timer,
-    initial_timer, form_timer>;
+    initial_timer, form_timer, sources_timer>;
 
 /// A command that was given on this node, and waits for its answer.
 struct command_operation {
@@ -55,8 +57,9 @@ struct command_operation {
     time_point due = never; ///< to be looked at
     unsigned attempts = 0;
     node_index target = no_node;
-    bool answered = false;     ///< done there; only the acknowledgement is missing
-    std::uint64_t version = 0; ///< of the store of the node that answered
+    std::uint32_t source = no_source; ///< that asked for it
+    bool answered = false;            ///< done there; only the acknowledgement is missing
+    std::uint64_t version = 0;        ///< of the store of the node that answered
     std::uint64_t holders = 0;
     node_id answerer;
     child_ref ref;
@@ -184,6 +187,8 @@ struct core_state {
     // forming and the initial list
     bool form_over = false;                  ///< the cluster is not waited for any longer
     std::vector<std::uint32_t> initial_left; ///< indexes into `options.children`: not seen yet
+
+    source_list sources;
 
     // audit
     std::size_t audit_position = 0;
