@@ -13,6 +13,7 @@
 #include <drover/core/options.hpp>
 #include <drover/core/records.hpp>
 #include <drover/core/roster.hpp>
+#include <drover/core/source_entry.hpp>
 #include <drover/core/timer_queue.hpp>
 #include <drover/policy/state_store.hpp>
 #include <drover/policy/view.hpp>
@@ -48,8 +49,9 @@ struct wait_timer {};
 struct initial_timer {}; ///< children of the initial list that nobody has started yet are looked for
 struct form_timer {};    ///< the cluster is not waited for any longer
 struct drain_timer {};
+struct sources_timer {}; ///< a source of children is to be looked at
 using core_timer = std::variant<child_timer, commands_timer, calls_timer, hold_timer, regroup_timer, audit_timer, drain_timer,
-    initial_timer, form_timer, wait_timer>;
+    initial_timer, form_timer, wait_timer, sources_timer>;
 
 /// A child that is to be started in its turn.
 struct start_in_turn {
@@ -157,6 +159,8 @@ struct core_state {
     // forming and the initial list
     bool form_over = false;                  ///< the cluster is not waited for any longer
     std::vector<std::uint32_t> initial_left; ///< indexes into `options.children`: not seen yet
+
+    source_list sources;
 
     // audit
     std::size_t audit_position = 0;
