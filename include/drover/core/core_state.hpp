@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -395,6 +396,16 @@ struct core_state {
     void emit(Effect&& what)
     {
         effects.push_back(std::forward<Effect>(what));
+    }
+
+    /// What was to wait for the sends before it is next.
+    void append_later_effects()
+    {
+        auto& later = effects_after_sends;
+        if (effects.empty())
+            return effects.swap(later);
+        effects.insert(effects.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
+        later.clear();
     }
 
     // ---- records -----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include <drover/core/commands.hpp>
 #include <drover/core/core_state.hpp>
 #include <drover/core/initial_children.hpp>
+#include <drover/core/leaving.hpp>
 #include <drover/core/reconciler.hpp>
 #include <drover/core/record_changes.hpp>
 #include <drover/core/regroup.hpp>
@@ -64,9 +65,8 @@ public:
         if (state_.leaving())
             return;
         if (state_.phase < phase::running)
-            return finish_stop();
-        state_.write_roster(participation::leaving);
-        drain(now);
+            return leave().finish();
+        leave().begin(now);
         advance(now);
     }
 
@@ -317,7 +317,7 @@ public:
         if (!state_.holds.empty())
             ordering().on_acknowledged();
         working(now).release_starts();
-        append_later_effects();
+        state_.append_later_effects();
     }
 
     /// What is to be done, in order; the caller takes it, and may leave an empty vector that has room.
@@ -378,6 +378,7 @@ private:
     [[nodiscard]] core::audit<state_type> auditing() { return core::audit<state_type>{state_}; }
     [[nodiscard]] initial_children<state_type> initial() { return initial_children<state_type>{state_}; }
     [[nodiscard]] child_sources<state_type> sources() { return child_sources<state_type>{state_}; }
+    [[nodiscard]] core::leaving<state_type> leave() { return core::leaving<state_type>{state_}; }
     [[nodiscard]] regroup<state_type> group() { return regroup<state_type>{state_}; }
     [[nodiscard]] reconciler<state_type, ordering_type> working(time_point now) { return {state_, ordering(), now}; }
 
@@ -400,11 +401,11 @@ private:
             run_when_formed(now);
         working(now).release_starts();
         if (!state_.giving_up.empty() && state_.phase == phase::running)
-            give_up(now);
+            leave().give_up(now);
         if (std::exchange(state_.regroup_wanted, false) && state_.regrouped)
             regroup_now(now);
         if (state_.leaving())
-            advance_leaving(now);
+            leave().go_on(now);
     }
 
     // ---- view and regroup --------------------------------------------------------------------------------------------
@@ -544,7 +545,7 @@ private:
     void on_timer(drain_timer const&, time_point)
     {
         if (state_.phase == phase::draining || state_.phase == phase::saying_goodbye)
-            finish_stop();
+            leave().finish();
     }
 
     // ---- audit -------------------------------------------------------------------------------------------------------
@@ -559,63 +560,6 @@ private:
             else
                 working(now).claim_unowned(*child);
         }
-    }
-
-    // ---- leaving -----------------------------------------------------------------------------------------------------
-
-    void drain(time_point now)
-    {
-        state_.phase = phase::draining;
-        state_.drain_deadline = saturating_add(now, state_.options.drain_timeout);
-        state_.timers.set(state_.drain_deadline, drain_timer{});
-        ordering().fail_all(errc::shutting_down);
-        for (auto* const child : state_.children.order())
-            if (child->local || state_.owned_here(*child))
-                state_.mark(*child);
-    }
-
-    // Here, and with that on every node: whoever hears of it does the same.
-    void give_up(time_point now)
-    {
-        state_.gave_up = true;
-        state_.tell(event_kind::supervisor_gave_up, state_.options.name, 0, state_.giving_up);
-        state_.write_roster(participation::gave_up);
-        drain(now);
-        working(now).run();
-    }
-
-    void advance_leaving(time_point now)
-    {
-        if (state_.phase == phase::draining && state_.instances_count == 0) {
-            state_.phase = phase::saying_goodbye;
-            if (!state_.gave_up)
-                state_.write_roster(participation::left);
-            state_.goodbye_version = state_.store.version();
-            state_.store.flush(now);
-            take_store_effects(now);
-        }
-        if (state_.phase == phase::saying_goodbye && state_.store.held_by(state_.members_alive_count()) >= state_.goodbye_version)
-            finish_stop();
-    }
-
-    void finish_stop()
-    {
-        ordering().fail_all(errc::shutting_down);
-        calling().fail_all(errc::shutting_down);
-        awaited().fail_all(errc::shutting_down);
-        state_.phase = phase::stopped;
-        state_.tell(event_kind::supervisor_stopped, state_.options.name);
-        state_.effects_after_sends.push_back(stopped_effect{state_.gave_up ? state_.giving_up : std::string{}});
-        append_later_effects();
-    }
-
-    void append_later_effects()
-    {
-        auto& later = state_.effects_after_sends;
-        if (state_.effects.empty())
-            return state_.effects.swap(later);
-        state_.effects.insert(state_.effects.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
-        later.clear();
     }
 
     state_type state_;
