@@ -217,9 +217,8 @@ public:
 
     // ---- commands ----------------------------------------------------------------------------------------------------
     // Each completes once, with void(error_code, child_ref), at the latest after `operation_timeout`. `not_acknowledged`: it
-    // was done, and is not known to be held by as many members as `acknowledge` asks. `timed_out`: it may have been done.
-
-    // `outcome_unknown`: the supervisor stopped first.
+    // was done, and is not known to be held by as many members as `acknowledge` asks; the `child_ref` says by how many it is.
+    // `timed_out`: it may have been done. `outcome_unknown`: the supervisor stopped first.
 
     /// Starts a child, on the node that placement names. Completes when it runs and its spec is held by enough members.
     /// Errors: `already_started`, `already_present` (it is terminated), `start_failed` (nothing is left behind),
@@ -260,6 +259,22 @@ public:
         return command(core::command_kind::update, std::move(spec), token);
     }
 
+    // ---- reading one's writes ----------------------------------------------------------------------------------------
+
+    /// Waits until this node has seen what the answer to a command, on any node, says that it wrote (`child_ref::written`):
+    /// from then on `find`, `child_spec_of` and the other reads here give that, or what came later. Completes with
+    /// void(error_code), at the latest after `operation_timeout`, also when this node has never heard of the writer. Errors:
+    /// `timed_out`, `not_started`, `shutting_down`, `too_many_operations`.
+    ///
+    /// When the first node that carried the command out died before it had answered, the token names what the second one wrote.
+    template <class Token>
+    auto async_wait_for(version_token const& written, Token&& token)
+    {
+        return initiate<void(error_code)>(
+            [](shell_type& shell, auto done, version_token const& awaited) { shell.wait_for(awaited, std::move(done)); }, token,
+            version_token{written});
+    }
+
     // ---- messages ----------------------------------------------------------------------------------------------------
 
     /// Calls a child, wherever it runs, moving or not. Completes with void(error_code, bytes). Errors: `not_found`,
@@ -288,6 +303,12 @@ public:
     [[nodiscard]] std::optional<child_ref> find(child_id const& id) const
     {
         return shell_->read([&](auto& core) { return core.find(id); });
+    }
+
+    /// This node has seen this write: reads give it, or what came later.
+    [[nodiscard]] bool has_seen(version_token const& written) const
+    {
+        return shell_->read([&](auto& core) { return core.has_seen(written); });
     }
 
     /// Sorted by id. O(children log children).

@@ -253,11 +253,7 @@ private:
         shell_->pump_soon();
     }
 
-    void log(child_link const& link, std::string_view text) override
-    {
-        if (shell_->log_sink_)
-            shell_->log_sink_(link.id, text);
-    }
+    void log(child_link const& link, std::string_view text) override { shell_->hooks_.log(link.id, text); }
 
     void post(unique_function<void()> turn) override { shell_->runtime().post(std::move(turn)); }
 

@@ -11,6 +11,7 @@
 #include <drover/pending_operations.hpp>
 #include <drover/shell_children.hpp>
 #include <drover/shell_journal.hpp>
+#include <drover/supervisor_hooks.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -149,6 +150,13 @@ public:
         });
     }
 
+    void wait_for(version_token const& token, unique_function<void(error_code)> done)
+    {
+        if (stopped_)
+            return done(make_error_code(errc::shutting_down));
+        step([&](time_point now) { pending_.waits.add(core_.wait_for(token, now), std::move(done)); });
+    }
+
     /// Reads the core. From any thread.
     template <class Read>
     auto read(Read&& with)
@@ -159,14 +167,14 @@ public:
 
     void watch(std::function<void(event const&)> watcher)
     {
-        watchers_.push_back(std::move(watcher));
+        hooks_.watchers.push_back(std::move(watcher));
         std::lock_guard const lock{mutex_};
         core_.want_events(true);
     }
 
-    void on_gave_up(std::function<void(std::string const&)> told) { gave_up_handlers_.push_back(std::move(told)); }
+    void on_gave_up(std::function<void(std::string const&)> told) { hooks_.gave_up_handlers.push_back(std::move(told)); }
 
-    void log_to(std::function<void(child_id const&, std::string_view)> sink) { log_sink_ = std::move(sink); }
+    void log_to(std::function<void(child_id const&, std::string_view)> sink) { hooks_.log_sink = std::move(sink); }
 
     // ---- from the journal, where the store has one -------------------------------------------------------------------
 
@@ -391,6 +399,7 @@ private:
     void carry_out(core::command_done_effect& effect) { pending_.complete(effect); }
     void carry_out(core::call_done_effect& effect) { pending_.complete(effect); }
     void carry_out(core::checkpoint_done_effect& effect) { pending_.complete(effect); }
+    void carry_out(core::wait_done_effect& effect) { pending_.complete(effect); }
 
     void carry_out(core::started_effect&)
     {
@@ -402,15 +411,10 @@ private:
     {
         close();
         if (!effect.reason.empty())
-            for (auto const& told : std::exchange(gave_up_handlers_, {}))
-                told(effect.reason);
+            hooks_.tell_gave_up(effect.reason);
     }
 
-    void carry_out(event& what)
-    {
-        for (auto const& watcher : watchers_)
-            watcher(what);
-    }
+    void carry_out(event& what) { hooks_.tell(what); }
 
     static constexpr unsigned rounds_max = 64;                // then others get a turn on the strand
     static constexpr std::size_t effects_kept_max = 4 * 1024; // room for so many is kept
@@ -439,9 +443,7 @@ private:
     done_handler start_done_;
     std::vector<done_handler> stop_done_;
     pending_operations pending_;
-    std::vector<std::function<void(event const&)>> watchers_;
-    std::vector<std::function<void(std::string const&)>> gave_up_handlers_;
-    std::function<void(child_id const&, std::string_view)> log_sink_;
+    supervisor_hooks hooks_;
 };
 
 } // namespace drover::detail

@@ -51,6 +51,7 @@ TOP_LEVEL = {
     "journal_runner.hpp": "shells",
     "shell_journal.hpp": "shells",
     "shell_children.hpp": "shells",
+    "supervisor_hooks.hpp": "shells",
     "supervisor_shell.hpp": "shells",
     "distributed_supervisor.hpp": "shells",
     "local_supervisor_shell.hpp": "shells",

@@ -133,8 +133,8 @@ TEST_CASE("a store alone keeps what is written, by rank", "[store][crdt]")
     CHECK(a.store.version() == 3);
     CHECK(a.store.held_by(1) == 3);
     CHECK(a.store.held_by(2) == 0);
-    CHECK(a.store.has_seen(n1, 3));
-    CHECK_FALSE(a.store.has_seen(n1, 4));
+    CHECK(a.store.has_seen(drover::origin_of(n1), 3));
+    CHECK_FALSE(a.store.has_seen(drover::origin_of(n1), 4));
     CHECK(a.take().empty());
 }
 
@@ -183,8 +183,8 @@ TEST_CASE("two that meet are brought level, with what each lacks", "[store][crdt
     }
     CHECK(pair.a.store.synchronised(n2));
     CHECK(pair.a.store.level_with(n2));
-    CHECK(pair.a.store.has_seen(n2, 1));
-    CHECK_FALSE(pair.a.store.has_seen(n2, 2));
+    CHECK(pair.a.store.has_seen(drover::origin_of(n2), 1));
+    CHECK_FALSE(pair.a.store.has_seen(drover::origin_of(n2), 2));
     CHECK(pair.a.store.context() == pair.b.store.context());
     CHECK(pair.a.store.effects().changes.size() == 1);
     CHECK(pair.a.store.effects().changes[0].key == "b");
@@ -240,7 +240,7 @@ TEST_CASE("a gap is asked for, and not skipped", "[store][crdt]")
     REQUIRE(sent.size() == 1);
     pair.b.store.on_message(n1, sent[0].second, at({}));
     CHECK(pair.b.value_of("late").empty());
-    CHECK_FALSE(pair.b.store.has_seen(n1, 2));
+    CHECK_FALSE(pair.b.store.has_seen(drover::origin_of(n1), 2));
     converse(pair.a, pair.b, at({})); // b has asked
     CHECK(pair.b.value_of("lost") == "1");
     CHECK(pair.b.value_of("late") == "2");
@@ -618,5 +618,5 @@ TEST_CASE("nobody has seen more of a store's own writes than it made", "[store][
     CHECK(pair.a.store.rejected_count() == 0);
     pair.a.store.on_message(n2, delta_upto(2), at({}));
     CHECK(pair.a.store.rejected_count() == 1);
-    CHECK_FALSE(pair.a.store.has_seen(n1, 2));
+    CHECK_FALSE(pair.a.store.has_seen(drover::origin_of(n1), 2));
 }

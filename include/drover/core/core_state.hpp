@@ -9,6 +9,7 @@
 #include <drover/core/events.hpp>
 #include <drover/core/messages.hpp>
 #include <drover/core/node_table.hpp>
+#include <drover/core/operations.hpp>
 #include <drover/core/options.hpp>
 #include <drover/core/records.hpp>
 #include <drover/core/roster.hpp>
@@ -22,6 +23,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -42,44 +44,12 @@ struct regroup_timer {
     std::uint64_t number = 0;
 };
 struct audit_timer {};
+struct wait_timer {};
 struct initial_timer {}; ///< children of the initial list that nobody has started yet are looked for
 struct form_timer {};    ///< the cluster is not waited for any longer
 struct drain_timer {};
 using core_timer = std::variant<child_timer, commands_timer, calls_timer, hold_timer, regroup_timer, audit_timer, drain_timer,
-    initial_timer, form_timer>;
-
-/// A command that was given on this node, and waits for its answer.
-struct command_operation {
-    command_message message;
-    time_point deadline{};
-    time_point due = never; ///< to be looked at
-    unsigned attempts = 0;
-    node_index target = no_node;
-    bool answered = false;     ///< done there; only the acknowledgement is missing
-    std::uint64_t version = 0; ///< of the store of the node that answered
-    std::uint64_t holders = 0;
-    node_id answerer;
-    child_ref ref;
-};
-
-/// A call or cast that was given on this node.
-struct call_operation {
-    call_message message;
-    time_point deadline{};
-    node_index target = no_node; ///< while it is under way
-    time_point due = never;      ///< to be looked at
-};
-
-/// Something that is complete, or may begin, once a write of this node is held by enough members.
-struct hold {
-    std::uint64_t version = 0;
-    time_point deadline{};
-    enum class kind : std::uint8_t { command, checkpoint, start } what{};
-    std::string requester;    ///< of a command
-    std::uint64_t number = 0; ///< of the command, or of the checkpoint
-    child_id id;              ///< of a checkpoint or a start
-    generation_number generation = 0;
-};
+    initial_timer, form_timer, wait_timer>;
 
 /// A child that is to be started in its turn.
 struct start_in_turn {
@@ -176,10 +146,13 @@ struct core_state {
     std::map<std::uint64_t, call_operation> calls;
     time_point commands_due = never; ///< when the commands are looked at next
     time_point calls_due = never;
-    std::map<std::size_t, std::deque<hold>> holds; ///< by the number of members asked for; versions and deadlines ascend
+    std::map<holders_asked, std::deque<hold>> holds; ///< versions and deadlines ascend
     bool hold_timer_set = false;
     std::deque<std::pair<request_id, reply_message>> answered; ///< the last commands carried out here, against repetition
     std::uint64_t next_request = 1;
+    std::map<std::uint64_t, awaited_write> awaited;                     ///< by number; deadlines ascend
+    std::set<std::pair<version_token, std::uint64_t>> awaited_by_token; ///< the same
+    bool awaited_timer_set = false;
 
     // forming and the initial list
     bool form_over = false;                  ///< the cluster is not waited for any longer
@@ -350,15 +323,15 @@ struct core_state {
         return count;
     }
 
-    [[nodiscard]] std::size_t holders_of(acknowledge level) const
+    [[nodiscard]] holders_asked holders_of(acknowledge level) const
     {
         auto const members = std::max<std::size_t>(1, roster.members_count());
         switch (level) {
-        case acknowledge::majority: return planted(planted_fault::acknowledged_too_early) ? 1 : members / 2 + 1;
-        case acknowledge::all: return members;
-        case acknowledge::local: return 1;
+        case acknowledge::majority: return {planted(planted_fault::acknowledged_too_early) ? 1 : members / 2 + 1};
+        case acknowledge::all: return {members};
+        case acknowledge::local: return {1};
         }
-        return static_cast<std::size_t>(level);
+        return {static_cast<std::size_t>(level), true};
     }
 
     /// The operation is to be looked at then, with those that are due as well by that time: one timer serves all of them.

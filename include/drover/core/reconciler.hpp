@@ -269,9 +269,12 @@ private:
 
     void end_for_good(child_entry& child, bool temporary)
     {
-        life_.end(child);
-        if (temporary)
-            life_.remove_records(child);
+        if (!temporary)
+            return life_.end(child);
+        life_.remove_records(child);
+        for (auto& waiting : child.local->waiters)
+            waiting.version = core_.store.version(); // who reads what they are told of finds no spec
+        life_.drop(child, errc::success);
     }
 
     void reconcile_own(child_entry& child)

@@ -3,6 +3,7 @@
 
 #include <drover/base/expects.hpp>
 #include <drover/core/audit.hpp>
+#include <drover/core/awaited_writes.hpp>
 #include <drover/core/calls.hpp>
 #include <drover/core/census.hpp>
 #include <drover/core/commands.hpp>
@@ -266,6 +267,14 @@ public:
         return number;
     }
 
+    /// `wait_done_effect` with the returned number follows, once.
+    std::uint64_t wait_for(version_token const& token, time_point now)
+    {
+        auto const number = state_.next_request++;
+        awaited().add(number, token, now);
+        return number;
+    }
+
     // ---- effects -----------------------------------------------------------------------------------------------------
 
     /// Pushes what was written, and orders what is to be done. Call when no input waits.
@@ -309,6 +318,12 @@ public:
         return record ? std::optional{std::move(record->spec)} : std::nullopt;
     }
 
+    /// The write, and all that came of it, can be read here.
+    [[nodiscard]] bool has_seen(version_token const& token) const
+    {
+        return token.version == 0 || state_.store.has_seen(token.origin, token.version);
+    }
+
     [[nodiscard]] std::vector<child_info> which_children(bool only_local) const
     {
         return core::which_children(state_, only_local);
@@ -328,6 +343,7 @@ private:
     using ordering_type = commands<state_type>;
 
     [[nodiscard]] ordering_type ordering() { return ordering_type{state_}; }
+    [[nodiscard]] awaited_writes<state_type> awaited() { return awaited_writes<state_type>{state_}; }
     [[nodiscard]] calls<state_type> calling() { return calls<state_type>{state_}; }
     [[nodiscard]] core::audit<state_type> auditing() { return core::audit<state_type>{state_}; }
     [[nodiscard]] initial_children<state_type> initial() { return initial_children<state_type>{state_}; }
@@ -467,14 +483,17 @@ private:
         auto const changes = std::exchange(effects.changes, {});
         for (auto const& change : changes)
             on_record_changed(change.table, change.key, now);
-        if (!changes.empty() || effects.acknowledgement_changed) {
+        auto const acknowledged = std::exchange(effects.acknowledgement_changed, false);
+        if (!changes.empty() || acknowledged) {
             group().on_store_changed();
             ordering().on_store_changed();
         }
-        if (std::exchange(effects.acknowledgement_changed, false))
+        if (acknowledged)
             ordering().on_acknowledged();
         if (!changes.empty())
             working(now).run();
+        if (!changes.empty() || acknowledged)
+            awaited().on_store_changed();
     }
 
     void on_record_changed(record_table table, bytes_view key, time_point now)
@@ -550,6 +569,7 @@ private:
 
     void on_timer(initial_timer const&, time_point now) { initial().on_timer(now); }
     void on_timer(form_timer const&, time_point) { state_.form_over = true; }
+    void on_timer(wait_timer const&, time_point now) { awaited().on_timer(now); }
 
     void on_timer(drain_timer const&, time_point)
     {
@@ -612,6 +632,7 @@ private:
     {
         ordering().fail_all(errc::shutting_down);
         calling().fail_all(errc::shutting_down);
+        awaited().fail_all(errc::shutting_down);
         state_.phase = phase::stopped;
         state_.tell(event_kind::supervisor_stopped, state_.options.name);
         state_.effects_after_sends.push_back(stopped_effect{state_.gave_up ? state_.giving_up : std::string{}});

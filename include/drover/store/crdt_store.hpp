@@ -244,10 +244,7 @@ public:
         return versions[count - 1];
     }
 
-    [[nodiscard]] bool has_seen(node_id const& writer, store_version version) const
-    {
-        return held().at(store::origin_of(writer)) >= version;
-    }
+    [[nodiscard]] bool has_seen(origin_id writer, store_version version) const { return held().at(writer) >= version; }
 
     [[nodiscard]] bytes context() const
     {
@@ -500,8 +497,12 @@ private:
             state.push_again_at = never;
             return;
         }
+        if (pushes_left == 0) {
+            state.push_again_at = now + options_.retry_interval;
+            return;
+        }
         state.push_again_at = now + pause(state);
-        if (pushes_left > 0 && send_missing(state, now))
+        if (send_missing(state, now))
             --pushes_left;
     }
 

@@ -67,7 +67,7 @@ public:
                 record.origin, record.sequence, record.stamp, record.rank, record.removed, std::move(record.value)};
             if (map.context().at(record.origin) < record.sequence || !map.restore(record.table, record.key, std::move(write)))
                 ++rejected;
-            else if (!record.removed)
+            else
                 changes.push_back({record.table, std::move(record.key)});
         }
         (void)map.take_touched();
