@@ -25,7 +25,7 @@ install(FILES
 # From the folder of the .pc files to the prefix, and from there to the headers.
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}/${pkgconfig_dir}" OUTPUT_VARIABLE pc_prefix)
 cmake_path(APPEND pc_include "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
-foreach(file IN ITEMS drover.pc drover-net.pc)
+foreach(file IN ITEMS drover.pc drover-net.pc drover-sqlite.pc)
     configure_file(cmake/${file}.in ${file} @ONLY)
     install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${file}" DESTINATION "${pkgconfig_dir}")
 endforeach()
