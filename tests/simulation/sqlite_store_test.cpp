@@ -193,6 +193,7 @@ TEST_CASE("a cluster that was switched off comes back with every spec, desired s
         c.world.run_for(10s);
         REQUIRE(c.add_all());
         REQUIRE(c.running_everywhere(10));
+        c.world.run_for(1s); // so that each has heard of the others' claims
         for (auto const& name : c.names) {
             auto const all = c[name].count_children();
             CHECK(all.specs == 11);

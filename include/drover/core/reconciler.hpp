@@ -418,6 +418,8 @@ private:
     {
         if (record.status == owner_status::parked || record.node_deaths >= limits::node_deaths_max)
             return record.node_deaths; // in quarantine, or isolated
+        if (owner.died == time_point{})
+            return record.node_deaths; // before we came: a journal, or others, told us of it, and nobody knows how long it ran
         if (!child.is_young(owner.died, core_.options.suspicion_time))
             return 0;
         auto const as_much_suspects = owner.young_counts[record.node_deaths == 0 ? 0 : 1];
