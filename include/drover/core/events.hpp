@@ -36,6 +36,7 @@ enum class event_kind : std::uint8_t {
     message_rejected,      ///< a peer sent what makes no sense
     journal_failed,        ///< the disk refused a write: it is tried again, and nothing is acknowledged meanwhile
     journal_recovered,     ///< the disk took it
+    audit_repaired,        ///< the audit found that this child had been missed: without faults, a defect
 };
 
 [[nodiscard]] constexpr char const* to_string(event_kind kind)
@@ -67,6 +68,7 @@ enum class event_kind : std::uint8_t {
     case event_kind::message_rejected: return "message rejected";
     case event_kind::journal_failed: return "journal failed";
     case event_kind::journal_recovered: return "journal recovered";
+    case event_kind::audit_repaired: return "audit repaired";
     }
     return "?";
 }
