@@ -335,6 +335,19 @@ public:
         return shell_->read([](auto& core) { return core.count_children(); });
     }
 
+    /// What should run and no node accounts for, as this node sees it. An age beyond some `audit_interval`s, while members that
+    /// could run it are alive and a majority is together, is a defect. O(children whose owner is dead or missing).
+    [[nodiscard]] unaccounted_children unaccounted() const
+    {
+        return shell_->read([&](auto& core) { return core.unaccounted(shell_->runtime().now()); });
+    }
+
+    /// What does not add up in the books of this node, in a sentence; empty unless Drover has a defect. For tests. O(children).
+    [[nodiscard]] std::string inconsistency() const
+    {
+        return shell_->read([](auto& core) { return core.inconsistency(); });
+    }
+
     [[nodiscard]] std::optional<child_spec> child_spec_of(child_id const& id) const
     {
         return shell_->read([&](auto& core) { return core.spec_of(id); });

@@ -27,6 +27,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -167,8 +168,9 @@ struct core_state {
     std::size_t audit_position = 0;
     bool audit_running = false;
     bool audit_timer_set = false;
-    bool reviewing = false; ///< by load: this node has become a candidate, so what it should take over is looked for
-    bool relieving = false; ///< by load: who takes part is settled, so what this node carries beyond its bound goes elsewhere
+    bool audit_by_time = false; ///< nothing but time began the pass: what it finds, an event has missed
+    bool reviewing = false;     ///< by load: this node has become a candidate, so what it should take over is looked for
+    bool relieving = false;     ///< by load: who takes part is settled, so what this node carries beyond its bound goes elsewhere
     std::uint64_t relieved_epoch = 0; ///< of the roster, at the last audit that a timer began
 
     // leaving
@@ -196,10 +198,25 @@ struct core_state {
 
     void mark(child_entry& child)
     {
+        child.audited = false;
         if (child.dirty)
             return;
         child.dirty = true;
         dirty.push_back(&child);
+    }
+
+    /// Of whatever a step on a child may do, a number each: equal when it did nothing.
+    [[nodiscard]] auto progress() const
+    {
+        return std::tuple{store.version(), effects.size(), effects_after_sends.size(), timers.size(), children.size(),
+            instances_count, starts_waiting.size(), regroup_wanted};
+    }
+
+    /// The audit has found something to do for this child.
+    void count_repair(bytes_view id, generation_number generation)
+    {
+        ++counters.audit_repairs;
+        tell(event_kind::audit_repaired, id, generation);
     }
 
     /// Pre: the child has no local part.
@@ -484,6 +501,7 @@ struct core_state {
             take_owner(child, *record);
         else
             nodes.set_owner(child, no_node);
+        count(child);
     }
 
     void take_owner(child_entry& child, owner_record const& record)
@@ -502,6 +520,10 @@ struct core_state {
     void count(child_entry& child)
     {
         nodes.set_counted(child, child.owned && child.wanted_running());
+        if (auto const unassigned = !child.owned && child.wanted_running(); unassigned != child.unassigned) {
+            child.since_ms = child_entry::ms_of(input_time);
+            nodes.set_unassigned(child, unassigned);
+        }
         if (auto const significant = child.significant && child.wanted_running(); significant != child.significant_counted) {
             child.significant_counted = significant;
             significant_count += significant ? 1U : ~std::size_t{0};

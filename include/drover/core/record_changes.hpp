@@ -1,6 +1,7 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
 #pragma once
 
+#include <drover/base/planted_fault.hpp>
 #include <drover/core/audit.hpp>
 #include <drover/core/awaited_writes.hpp>
 #include <drover/core/commands.hpp>
@@ -62,7 +63,8 @@ private:
             core_.read_owner(child);
         else
             take_spec(child, now);
-        core_.mark(child);
+        if (!planted(planted_fault::change_missed))
+            core_.mark(child);
     }
 
     void take_spec(child_entry& child, time_point now)

@@ -4,6 +4,7 @@
 #include <drover/base/expects.hpp>
 #include <drover/core/audit.hpp>
 #include <drover/core/awaited_writes.hpp>
+#include <drover/core/books.hpp>
 #include <drover/core/calls.hpp>
 #include <drover/core/census.hpp>
 #include <drover/core/child_sources.hpp>
@@ -359,6 +360,8 @@ public:
         return core::which_children(state_, only_local);
     }
     [[nodiscard]] child_counts count_children() const { return core::count_children(state_); }
+    [[nodiscard]] unaccounted_children unaccounted(time_point now) const { return core::unaccounted(state_, now); }
+    [[nodiscard]] std::string inconsistency() const { return books<state_type>{state_}.inconsistency(); }
     [[nodiscard]] std::string explain(bytes_view id) { return core::explain(state_, id); }
     [[nodiscard]] drover::counters const& counters() const { return state_.counters; }
     [[nodiscard]] core::phase current_phase() const { return state_.phase; }
@@ -534,7 +537,7 @@ private:
     {
         state_.audit_timer_set = false;
         state_.relieving = std::exchange(state_.relieved_epoch, state_.roster.epoch()) == state_.roster.epoch();
-        start_audit();
+        auditing().start(true);
     }
 
     void on_timer(initial_timer const&, time_point now) { initial().on_timer(now); }
@@ -555,10 +558,14 @@ private:
     void audit(time_point now)
     {
         for (auto* const child : auditing().look(now)) {
-            if (child->owned)
+            if (child->owned) {
                 working(now).settle_provisional_later(*child);
-            else
-                working(now).claim_unowned(*child);
+                continue;
+            }
+            auto const before = state_.store.version();
+            working(now).claim_unowned(*child);
+            if (state_.audit_by_time && state_.store.version() != before)
+                state_.count_repair(*child->id, child->generation);
         }
     }
 
