@@ -100,7 +100,7 @@ struct pair_of_replicas {
     /// Carries frames until none is under way.
     void exchange()
     {
-        while (carry(first, second) || carry(second, first)) {
+        while (carry(first, second) || carry(second, first) || wake(first) || wake(second)) {
         }
     }
 
@@ -110,6 +110,17 @@ struct pair_of_replicas {
     }
 
 private:
+    /// What is in pieces is merged one a turn.
+    bool wake(replica& each)
+    {
+        constexpr auto soon = now + std::chrono::microseconds{1};
+        if (each.store.deadline() > soon)
+            return false;
+        each.store.on_time(soon);
+        each.store.effects().changes.clear();
+        return true;
+    }
+
     bool carry(replica& from, replica& to)
     {
         auto const sends = std::exchange(from.store.effects().sends, {});
