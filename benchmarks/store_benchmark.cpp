@@ -113,10 +113,10 @@ private:
     /// What is in pieces is merged one a turn.
     bool wake(replica& each)
     {
-        constexpr auto soon = now + std::chrono::microseconds{1};
-        if (each.store.deadline() > soon)
+        if (each.store.deadline() > time_ + std::chrono::microseconds{1})
             return false;
-        each.store.on_time(soon);
+        time_ = std::max(time_, each.store.deadline());
+        each.store.on_time(time_);
         each.store.effects().changes.clear();
         return true;
     }
@@ -127,11 +127,13 @@ private:
         for (auto const& each : sends) {
             ++frames_count;
             octets += each.frame->size();
-            to.store.on_message(from.id, *each.frame, now);
+            to.store.on_message(from.id, *each.frame, time_);
             to.store.effects().changes.clear(); // somebody would look at them
         }
         return !sends.empty();
     }
+
+    time_point time_ = now;
 };
 
 /// Filled once for all rows: they leave as many entries as they found.
