@@ -1,4 +1,5 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#include <drover/simulation.hpp>
 #include <drover/sqlite.hpp>
 
 #include <drover/base/random.hpp>
@@ -25,6 +26,17 @@
 using namespace drover;
 
 namespace {
+
+// As docs/durability.md has it.
+using durable_supervisor = distributed_supervisor<in_memory_transport, static_members, ring, sqlite_store>;
+
+sqlite_store durable_store() { return sqlite_store{sqlite_journal{sqlite_options{.path = "/var/lib/orders"}}}; }
+
+TEST_CASE("a supervisor is durable by the type of its store, and a file is touched when it starts, not before")
+{
+    static_assert(durable_supervisor::store_type::capabilities.durable);
+    CHECK(durable_store().journal()->file().empty());
+}
 
 journal_identity const me{"node-1", "orders"};
 
