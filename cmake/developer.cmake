@@ -5,7 +5,10 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
 
 add_library(drover_developer INTERFACE)
-target_link_libraries(drover_developer INTERFACE drover::net)
+if(NOT TARGET drover::json)
+    message(FATAL_ERROR "Drover's own tests, examples and benchmarks need Boost.JSON (libboost-json1.81-dev)")
+endif()
+target_link_libraries(drover_developer INTERFACE drover::net drover::json)
 target_compile_options(drover_developer INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
 
 if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)

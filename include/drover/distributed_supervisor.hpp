@@ -2,6 +2,7 @@
 #pragma once
 
 #include <drover/base/expects.hpp>
+#include <drover/child/child_source.hpp>
 #include <drover/child/completion.hpp>
 #include <drover/child/context.hpp>
 #include <drover/child/message.hpp>
@@ -18,6 +19,7 @@
 #include <drover/policy/placement.hpp>
 #include <drover/policy/state_store.hpp>
 #include <drover/policy/transport.hpp>
+#include <drover/source_runner.hpp>
 #include <drover/store/crdt_store.hpp>
 #include <drover/supervisor_shell.hpp>
 
@@ -182,6 +184,15 @@ public:
         shell_->add_type(std::move(name), make_child_factory(std::move(factory), get_executor()));
     }
 
+    // ---- sources of children -----------------------------------------------------------------------------------------
+
+    /// Runs what a list that is kept elsewhere says: see child/child_source.hpp and docs/child_sources.md. The same list is
+    /// registered, under the same name and in the same order, on every node that may read it. Before `async_start`.
+    void add_child_source(std::shared_ptr<child_source> source, child_source_options const& options = {})
+    {
+        detail::source_runner<shell_type>::add(shell_, std::move(source), options);
+    }
+
     // ---- life --------------------------------------------------------------------------------------------------------
 
     /// Joins: starts the node if it is not, and brings this scope level with the other members. Completes with
@@ -222,7 +233,8 @@ public:
 
     /// Starts a child, on the node that placement names. Completes when it runs and its spec is held by enough members.
     /// Errors: `already_started`, `already_present` (it is terminated), `start_failed` (nothing is left behind),
-    /// `invalid_spec`, `unknown_type`, `no_eligible_node`, `max_children`, `quarantined` (it is listed, and does not run).
+    /// `invalid_spec`, `unknown_type`, `no_eligible_node`, `max_children`, `quarantined` (it is listed, and does not run),
+    /// `owned_by_source`, `source_failed` (as for updates and deletions: docs/child_sources.md).
     template <class Token>
     auto async_start_child(child_spec spec, Token&& token)
     {
@@ -323,6 +335,19 @@ public:
         return shell_->read([](auto& core) { return core.count_children(); });
     }
 
+    /// What should run and no node accounts for, as this node sees it. An age beyond some `audit_interval`s, while members that
+    /// could run it are alive and a majority is together, is a defect. O(children whose owner is dead or missing).
+    [[nodiscard]] unaccounted_children unaccounted() const
+    {
+        return shell_->read([&](auto& core) { return core.unaccounted(shell_->runtime().now()); });
+    }
+
+    /// What does not add up in the books of this node, in a sentence; empty unless Drover has a defect. For tests. O(children).
+    [[nodiscard]] std::string inconsistency() const
+    {
+        return shell_->read([](auto& core) { return core.inconsistency(); });
+    }
+
     [[nodiscard]] std::optional<child_spec> child_spec_of(child_id const& id) const
     {
         return shell_->read([&](auto& core) { return core.spec_of(id); });
@@ -402,8 +427,9 @@ private:
     auto command(core::command_kind kind, child_spec&& spec, Token&& token)
     {
         return initiate<void(error_code, child_ref)>(
-            [kind](
-                shell_type& shell, auto done, child_spec&& wanted) { shell.command(kind, std::move(wanted), std::move(done)); },
+            [kind](shell_type& shell, auto done, child_spec&& wanted) {
+                detail::source_runner<shell_type>::command(shell, kind, std::move(wanted), std::move(done));
+            },
             token, std::move(spec));
     }
 

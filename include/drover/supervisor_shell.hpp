@@ -16,9 +16,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -115,6 +113,8 @@ public:
         if (std::exchange(stopped_, true))
             return;
         timer_.cancel();
+        for (auto const& source : core_.state().sources.entries)
+            source.port->close();
         node_->remove_scope(name_);
         children_.destroy_all();
         if (start_done_)
@@ -195,6 +195,8 @@ public:
     }
 
 private:
+    template <class>
+    friend class source_runner;
     friend class shell_children<supervisor_shell>;
 
     // ---- steps -------------------------------------------------------------------------------------------------------
@@ -400,6 +402,7 @@ private:
     void carry_out(core::call_done_effect& effect) { pending_.complete(effect); }
     void carry_out(core::checkpoint_done_effect& effect) { pending_.complete(effect); }
     void carry_out(core::wait_done_effect& effect) { pending_.complete(effect); }
+    void carry_out(core::read_source_effect& effect) { effect.source->read(effect.number); }
 
     void carry_out(core::started_effect&)
     {

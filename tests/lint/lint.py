@@ -35,11 +35,12 @@ LAYERS = {
     "simulation": ["std", *PURE, "error_code", "node_options", "child", "handlers", "shells", "asio"],
     "coroutine": ["std", *PURE, "error_code", "child", "handlers", "asio"],
     "process": ["std", "base", "error_code", "child", "asio", "posix"],
+    "json": ["std", "base", "supervision", "child", "boost_json", "posix"],
     "sqlite": ["std", "base", "wire", "policy", "sqlite3", "posix"],
     "net": ["std", *PURE, "error_code", "node_options", "child", "handlers", "shells", "asio", "beast"],
     "conformance": ["std", *PURE, "error_code", "node_options", "child", "handlers", "shells", "simulation"],
     "umbrellas": ["std", *PURE, "error_code", "node_options", "child", "handlers", "shells", "simulation", "coroutine", "net",
-                  "process", "sqlite", "conformance"],
+                  "process", "sqlite", "json", "conformance"],
 }
 
 TOP_LEVEL = {
@@ -53,6 +54,7 @@ TOP_LEVEL = {
     "shell_children.hpp": "shells",
     "supervisor_hooks.hpp": "shells",
     "supervisor_shell.hpp": "shells",
+    "source_runner.hpp": "shells",
     "distributed_supervisor.hpp": "shells",
     "local_supervisor_shell.hpp": "shells",
     "local_supervisor.hpp": "shells",
@@ -62,6 +64,7 @@ TOP_LEVEL = {
     "coroutine.hpp": "umbrellas",
     "process.hpp": "umbrellas",
     "sqlite.hpp": "umbrellas",
+    "json.hpp": "umbrellas",
     "conformance.hpp": "umbrellas",
 }
 
@@ -75,12 +78,14 @@ EXTERNAL = {
     "asio": r"boost/(asio\.hpp|asio/.+|system/.+)",
     "posix": r"(sys/)?\w+\.h",
     "sqlite3": r"sqlite3\.h",
+    "boost_json": r"boost/json/\w+\.hpp",
     "beast": r"boost/(beast\.hpp|beast/.+)",
 }
 
 # Where one header, or the headers of one folder, alone may name something: it is a seam.
 SEAMS = [(r"\bXXH\w*|\bxxhash\.h\b", "base/hash.hpp", "xxHash is named in base/hash.hpp alone: use hash64"),
-         (r"\bsqlite3\w*|\bSQLITE_\w+", "sqlite/", "SQLite is named in sqlite/ alone: use sqlite_journal")]
+         (r"\bsqlite3\w*|\bSQLITE_\w+", "sqlite/", "SQLite is named in sqlite/ alone: use sqlite_journal"),
+         (r"\bboost(::|/)json\b", "json/document.hpp", "Boost.JSON is named in json/document.hpp alone: use json::parse")]
 
 # What may stand outside of namespace drover: a specialisation of a template that is somebody else's.
 OUTSIDE = r"(namespace drover\b|template\s*<.*?>\s*(struct|class|inline constexpr \w+)\s+(boost|std)::)"
@@ -306,6 +311,10 @@ PLANTED = [
         ("coroutine", "#include <drover/simulation/world.hpp>", "coroutine must not include"),
         ("process", "#include <drover/net/runtime.hpp>", "process must not include"),
         ("process", "#include <boost/process.hpp>", "process must not include <boost/process.hpp>"),
+        ("json", "#include <boost/json/parse.hpp>", "Boost.JSON is named in json/document.hpp alone"),
+        ("json", "using value = boost::json::value;", "Boost.JSON is named in json/document.hpp alone"),
+        ("json", "#include <drover/core/records.hpp>", "json must not include"),
+        ("child", "#include <drover/json/child_list.hpp>", "child must not include"),
         ("net", "#include <unistd.h>", "net must not include <unistd.h>"),
         ("net", "#include <drover/simulation/world.hpp>", "net must not include"),
         ("net", "#include <boost/json.hpp>", "net must not include <boost/json.hpp>"),

@@ -6,6 +6,7 @@
 
 #include <drover/conformance.hpp>
 #include <drover/coroutine.hpp>
+#include <drover/json.hpp>
 #include <drover/net.hpp>
 #include <drover/net/local_supervisor.hpp>
 #include <drover/process.hpp>
@@ -36,8 +37,10 @@ template struct drover::core::core_state<ring, crdt_store<>>;
 template class drover::core::acknowledgements<state>;
 template class drover::core::audit<state>;
 template class drover::core::calls<state>;
+template class drover::core::child_sources<state>;
 template class drover::core::commands<state>;
 template class drover::core::reconciler<state, ordering>;
+template class drover::core::record_changes<state>;
 template class drover::core::regroup<state>;
 template class drover::core::routing<state>;
 template class drover::core::timer_queue<int>;
@@ -45,6 +48,8 @@ template class drover::core::supervisor_core<ring, crdt_store<>>;
 template class drover::simulation::event_queue<int>;
 template class drover::detail::node_shell<tcp_transport, static_members>;
 template class drover::detail::supervisor_shell<tcp_transport, static_members, ring, crdt_store<>>;
+template class drover::detail::source_runner<
+    drover::detail::supervisor_shell<tcp_transport, static_members, ring, crdt_store<>>>;
 template class drover::node<tcp_transport, static_members>;
 template class drover::node<in_memory_transport, static_members>;
 template class drover::distributed_supervisor<tcp_transport>;
@@ -80,6 +85,7 @@ void use_all(World& world)
     supervisor.add_child_type("instance", [](child_context) { return std::unique_ptr<child_instance>{}; });
     supervisor.add_child_type("coroutine", odr::idle);
     supervisor.add_child_type("process", odr::nothing_to_do);
+    supervisor.add_child_source(std::make_shared<child_file>("file", "children.json"));
     supervisor.async_start([](error_code) {});
     child_spec const spec{.id = "id", .type = "none"};
     supervisor.async_start_child(spec, [](error_code, child_ref) {});

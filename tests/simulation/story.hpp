@@ -240,13 +240,13 @@ public:
         while (world_.now() < end && ledger_.violations.empty()) {
             disturb();
             work();
-            world_.run_for(work_.between(duration{50ms}, duration{600ms}));
+            pass(work_.between(duration{50ms}, duration{600ms}));
             if (!fault_active_ && calm_since_ && world_.now() - *calm_since_ > settle_time)
                 ledger_.whole = true;
         }
         chaotic_ = false;
         heal();
-        world_.run_for(20s);
+        pass(20s);
         judge();
         return ledger_.violations.empty();
     }
@@ -266,7 +266,7 @@ private:
     {
         for (auto& node : nodes_)
             start(node);
-        world_.run_for(3s);
+        pass(3s);
         for (auto const& node : nodes_)
             if (!node.running || node.running->members().size() != nodes_.size())
                 ledger_.fail(node.name + " has not joined");
@@ -439,6 +439,32 @@ private:
         }
     }
 
+    // ---- the census --------------------------------------------------------------------------------------------------
+
+    // On every node every spec is in exactly one state, and all that is kept count of adds up: after each event in one run of
+    // five, which costs as much as the run itself, and now and then in the others.
+    void pass(duration length)
+    {
+        if (drawn_.seed % 5 != 0) {
+            world_.run_for(length);
+            return take_census();
+        }
+        (void)world_.run_until(
+            [this] {
+                take_census();
+                return !ledger_.violations.empty();
+            },
+            length);
+    }
+
+    void take_census()
+    {
+        for (auto const& node : nodes_)
+            if (node.running)
+                if (auto wrong = node.running->inconsistency(); !wrong.empty())
+                    ledger_.fail(node.name + ": " + wrong);
+    }
+
     // ---- judgement ---------------------------------------------------------------------------------------------------
 
     void judge()
@@ -454,6 +480,9 @@ private:
         if constexpr (Placement::capabilities.by_load)
             judge_loads();
         judge_agreement();
+        for (auto const& node : nodes_)
+            if (auto const lost = node.running->unaccounted(); lost.count != 0)
+                ledger_.fail(node.name + " does not account for " + std::to_string(lost.count) + " children");
         judge_quiet();
     }
 

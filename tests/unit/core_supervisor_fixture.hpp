@@ -100,6 +100,7 @@ inline std::string print(effect const& what)
         std::string operator()(call_done_effect const&) const { return "call done"; }
         std::string operator()(checkpoint_done_effect const&) const { return "checkpoint done"; }
         std::string operator()(wait_done_effect const&) const { return "wait done"; }
+        std::string operator()(read_source_effect const& each) const { return "read " + each.source->name(); }
         std::string operator()(started_effect const&) const { return "started"; }
         std::string operator()(stopped_effect const&) const { return "stopped"; }
         std::string operator()(drover::event const& each) const { return to_string(each); }
@@ -515,6 +516,7 @@ private:
     {
         REQUIRE(node.waits_done.emplace(content.number, content.code).second);
     }
+    void carry_out(test_node&, read_source_effect const& content) { content.source->read(content.number); }
     void carry_out(test_node& node, started_effect const&) { REQUIRE_FALSE(std::exchange(node.started, true)); }
     void carry_out(test_node& node, stopped_effect const& content)
     {

@@ -333,7 +333,7 @@ TEST_CASE("a large delta goes in pieces, a few at a time, and counts when all ar
     SECTION("all arrive") {}
     SECTION("one is lost") { lose_at = 4; }
     auto written = false;
-    for (; !b.store.has_seen(n1, a.store.version()) || !written; ++rounds) {
+    for (; !b.store.has_seen(drover::origin_of(n1), a.store.version()) || !written; ++rounds) {
         REQUIRE(rounds < 400);
         now += milliseconds{5};
         for (auto* const each : {&a, &b}) {
@@ -352,7 +352,7 @@ TEST_CASE("a large delta goes in pieces, a few at a time, and counts when all ar
             a.put("key-0", "new");
             a.put("key-39", "new");
             a.store.flush(now);
-            CHECK_FALSE(b.store.has_seen(n1, 1));
+            CHECK_FALSE(b.store.has_seen(drover::origin_of(n1), 1));
         }
     }
     converse(a, b, now);

@@ -38,6 +38,8 @@ enum class errc : std::uint8_t {
     outcome_unknown = 44,     ///< the supervisor stopped before the answer came: it may or may not have been done
     quarantined = 45,         ///< nodes died as soon as they started the child: it is listed, and kept from starting
     gave_up = 46,             ///< the supervisor ended, because its children failed more often than it allows
+    owned_by_source = 47,     ///< the child is one of a source that lists its children: change it there
+    source_failed = 48,       ///< the source that owns the id did not take the change: nothing was done
     // joining and links
     address_in_use = 64,      ///< the port is taken
     invalid_address = 65,     ///< not of the form host:port
@@ -89,6 +91,8 @@ enum class errc : std::uint8_t {
     case errc::outcome_unknown: return "the supervisor stopped before the answer came, so it may or may not have been done";
     case errc::quarantined: return "nodes died when they had just started the child, so it is in quarantine";
     case errc::gave_up: return "the supervisor gave up, because its children failed too often";
+    case errc::owned_by_source: return "the child belongs to a source of children, which is where to change it";
+    case errc::source_failed: return "the source that the child belongs to did not take the change";
     case errc::address_in_use: return "the address to listen on is in use";
     case errc::invalid_address: return "the address is not of the form host:port";
     case errc::seeds_unreachable: return "no seed answered within the time limit";

@@ -23,6 +23,9 @@ public:
 
     void carry_out(command_message& message)
     {
+        // The node where it was asked for may not have registered the source.
+        if (is_user_change(message) && core_.sources.are_read_only_for(message.spec.id))
+            return commands_.answer(message, refusal(errc::owned_by_source));
         switch (message.kind) {
         case command_kind::start: return start(message);
         case command_kind::terminate: return terminate(message);
@@ -33,6 +36,13 @@ public:
     }
 
 private:
+    [[nodiscard]] static bool is_user_change(command_message const& message)
+    {
+        auto const changes =
+            message.kind == command_kind::start || message.kind == command_kind::update || message.kind == command_kind::remove;
+        return changes && message.initial == 0 && !message.by_source;
+    }
+
     void start(command_message& message)
     {
         auto& child = core_.children.get(message.spec.id);
@@ -77,7 +87,8 @@ private:
         core_.take_rules(child, record.spec);
         auto encoded = encode(record);
         // The claim first: whoever sees the spec then sees whose it is.
-        reconciler_.launch_first(child, claim, record, initial ? start_kind::again : start_kind::first, message.node_deaths);
+        auto const kept = initial || message.by_source; // a start that fails does not end the wish
+        reconciler_.launch_first(child, claim, record, kept ? start_kind::again : start_kind::first, message.node_deaths);
         core_.write_first_spec(child, record, std::move(encoded));
         commands_.wait(child, message);
     }
@@ -229,6 +240,7 @@ private:
         record->request = request;
         record->spec = message.spec;
         core_.write_spec(*child, *record);
+        core_.mark(*child); // one that is terminated is forgotten if it is temporary now
         if (child->local && child->local->state == local_state::parked)
             forgive(*child->local); // another spec, another chance
         if (child->local && child->local->state != local_state::stopping && child->wanted_running()) {

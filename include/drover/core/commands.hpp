@@ -41,6 +41,8 @@ public:
         if (kind == command_kind::start || kind == command_kind::update)
             if (auto sentence = wrong_with(spec); !sentence.empty())
                 return refuse(number, spec.id, errc::invalid_spec, std::move(sentence));
+        if (kind != command_kind::terminate && kind != command_kind::restart && core_.sources.are_read_only_for(spec.id))
+            return refuse(number, spec.id, errc::owned_by_source);
         auto const creation_known = core_.creations_before(spec.id);
         auto& operation = accept(number, kind, std::move(spec), creation_known, now);
         route(operation, now);
@@ -52,6 +54,16 @@ public:
         auto& operation =
             accept(core_.next_request++, command_kind::start, child_spec{core_.options.children[place - 1]}, 0, now);
         operation.message.initial = place;
+        route(operation, now);
+    }
+
+    /// A source of children asks. The answer goes to `source_answers`.
+    void submit_for(std::uint32_t source, command_kind kind, child_spec&& spec, time_point now)
+    {
+        auto const creation_known = core_.creations_before(spec.id);
+        auto& operation = accept(core_.next_request++, kind, std::move(spec), creation_known, now);
+        operation.message.by_source = true;
+        operation.source = source;
         route(operation, now);
     }
 
@@ -183,6 +195,14 @@ public:
             on_held(number);
     }
 
+    /// What is wrong with a spec here, in one sentence, or nothing.
+    [[nodiscard]] std::string wrong_with(child_spec const& spec) const
+    {
+        if (State::by_load && !spec.group.empty())
+            return "group needs a placement that is a function of the view alone, and this one looks at what each node carries";
+        return validate(spec, core_.options);
+    }
+
     // ---- answers, for whoever carries commands out -------------------------------------------------------------------
 
     [[nodiscard]] waiter waiter_for(command_message const& message) const
@@ -255,19 +275,12 @@ private:
         message.node_deaths = std::min(message.node_deaths + (suspicious ? 1 : 0), limits::node_deaths_max);
     }
 
-    [[nodiscard]] std::string wrong_with(child_spec const& spec) const
-    {
-        if (State::by_load && !spec.group.empty())
-            return "group needs a placement that is a function of the view alone, and this one looks at what each node carries";
-        return validate(spec, core_.options);
-    }
-
     command_operation& accept(
         std::uint64_t number, command_kind kind, child_spec&& spec, std::uint64_t creation_known, time_point now)
     {
         auto& operation = core_.commands.try_emplace(core_.commands.end(), number)->second; // numbers ascend
         operation.message = {
-            kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, 0, 0, 0, {}};
+            kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, 0, 0, 0, false, {}};
         operation.message.spec = std::move(spec);
         operation.deadline = saturating_add(now, core_.options.operation_timeout);
         return operation;
@@ -288,9 +301,13 @@ private:
         core_.aim(found->second, no_node);
         if (code == errc::success)
             note_holders(ref, found->second.holders);
-        auto const initial = found->second.message.initial != 0;
+        if (auto const& asked = found->second; asked.source != no_source) {
+            core_.sources.answers.push_back({asked.source, asked.message.kind, asked.message.spec.id, code, std::move(reason)});
+            core_.sources.wake();
+        }
+        auto const nobody_waits = found->second.message.initial != 0 || found->second.source != no_source;
         core_.commands.erase(found);
-        if (initial)
+        if (nobody_waits)
             return;
         if (code != errc::success && code != errc::not_acknowledged)
             return refuse(number, std::move(ref.id), code, std::move(reason), std::move(ref.node), ref.generation);

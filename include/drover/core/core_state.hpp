@@ -13,6 +13,7 @@
 #include <drover/core/options.hpp>
 #include <drover/core/records.hpp>
 #include <drover/core/roster.hpp>
+#include <drover/core/source_entry.hpp>
 #include <drover/core/timer_queue.hpp>
 #include <drover/policy/state_store.hpp>
 #include <drover/policy/view.hpp>
@@ -21,10 +22,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -48,8 +51,9 @@ struct wait_timer {};
 struct initial_timer {}; ///< children of the initial list that nobody has started yet are looked for
 struct form_timer {};    ///< the cluster is not waited for any longer
 struct drain_timer {};
+struct sources_timer {}; ///< a source of children is to be looked at
 using core_timer = std::variant<child_timer, commands_timer, calls_timer, hold_timer, regroup_timer, audit_timer, drain_timer,
-    initial_timer, form_timer, wait_timer>;
+    initial_timer, form_timer, wait_timer, sources_timer>;
 
 /// A child that is to be started in its turn.
 struct start_in_turn {
@@ -158,12 +162,15 @@ struct core_state {
     bool form_over = false;                  ///< the cluster is not waited for any longer
     std::vector<std::uint32_t> initial_left; ///< indexes into `options.children`: not seen yet
 
+    source_list sources;
+
     // audit
     std::size_t audit_position = 0;
     bool audit_running = false;
     bool audit_timer_set = false;
-    bool reviewing = false; ///< by load: this node has become a candidate, so what it should take over is looked for
-    bool relieving = false; ///< by load: who takes part is settled, so what this node carries beyond its bound goes elsewhere
+    bool audit_by_time = false; ///< nothing but time began the pass: what it finds, an event has missed
+    bool reviewing = false;     ///< by load: this node has become a candidate, so what it should take over is looked for
+    bool relieving = false;     ///< by load: who takes part is settled, so what this node carries beyond its bound goes elsewhere
     std::uint64_t relieved_epoch = 0; ///< of the roster, at the last audit that a timer began
 
     // leaving
@@ -191,10 +198,25 @@ struct core_state {
 
     void mark(child_entry& child)
     {
+        child.audited = false;
         if (child.dirty)
             return;
         child.dirty = true;
         dirty.push_back(&child);
+    }
+
+    /// Of whatever a step on a child may do, a number each: equal when it did nothing.
+    [[nodiscard]] auto progress() const
+    {
+        return std::tuple{store.version(), effects.size(), effects_after_sends.size(), timers.size(), children.size(),
+            instances_count, starts_waiting.size(), regroup_wanted};
+    }
+
+    /// The audit has found something to do for this child.
+    void count_repair(bytes_view id, generation_number generation)
+    {
+        ++counters.audit_repairs;
+        tell(event_kind::audit_repaired, id, generation);
     }
 
     /// Pre: the child has no local part.
@@ -393,6 +415,16 @@ struct core_state {
         effects.push_back(std::forward<Effect>(what));
     }
 
+    /// What was to wait for the sends before it is next.
+    void append_later_effects()
+    {
+        auto& later = effects_after_sends;
+        if (effects.empty())
+            return effects.swap(later);
+        effects.insert(effects.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
+        later.clear();
+    }
+
     // ---- records -----------------------------------------------------------------------------------------------------
 
     void write_owner(child_entry& child, owner_record const& record)
@@ -469,6 +501,7 @@ struct core_state {
             take_owner(child, *record);
         else
             nodes.set_owner(child, no_node);
+        count(child);
     }
 
     void take_owner(child_entry& child, owner_record const& record)
@@ -487,6 +520,10 @@ struct core_state {
     void count(child_entry& child)
     {
         nodes.set_counted(child, child.owned && child.wanted_running());
+        if (auto const unassigned = !child.owned && child.wanted_running(); unassigned != child.unassigned) {
+            child.since_ms = child_entry::ms_of(input_time);
+            nodes.set_unassigned(child, unassigned);
+        }
         if (auto const significant = child.significant && child.wanted_running(); significant != child.significant_counted) {
             child.significant_counted = significant;
             significant_count += significant ? 1U : ~std::size_t{0};

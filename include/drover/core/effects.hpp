@@ -48,6 +48,21 @@ struct saved_state {
     friend bool operator==(saved_state const&, saved_state const&) = default;
 };
 
+/// A source of children, as the core sees it. The shell makes it.
+class source_port {
+public:
+    virtual ~source_port() = default;
+
+    [[nodiscard]] virtual std::string const& name() const = 0;
+    /// The match rule, a function of the id alone: the core asks as it asks a placement.
+    [[nodiscard]] virtual bool owns(bytes_view id) const noexcept = 0;
+    [[nodiscard]] virtual bool is_writable() const noexcept = 0;
+    /// Begins a reading. Not within a step of the core.
+    virtual void read(std::uint64_t number) = 0;
+    /// The end: nothing is answered any more.
+    virtual void close() = 0;
+};
+
 // What the core wants done. The shell carries it out in this order; an answer, where one is due, comes back as an input.
 
 /// Hand this to the transport before any later effect is begun.
@@ -116,6 +131,12 @@ struct wait_done_effect {
     errc code{};
 };
 
+/// Read this source of children; answer with `on_source_read`, once, with the number.
+struct read_source_effect {
+    std::shared_ptr<source_port> source;
+    std::uint64_t number = 0;
+};
+
 struct started_effect {};
 /// With a reason when it did not stop by request: it gave up, here or elsewhere, or its significant children have ended.
 struct stopped_effect {
@@ -123,6 +144,6 @@ struct stopped_effect {
 };
 
 using effect = std::variant<send_effect, start_effect, stop_effect, regrant_effect, deliver_effect, command_done_effect,
-    call_done_effect, checkpoint_done_effect, wait_done_effect, started_effect, stopped_effect, event>;
+    call_done_effect, checkpoint_done_effect, wait_done_effect, read_source_effect, started_effect, stopped_effect, event>;
 
 } // namespace drover::core

@@ -36,6 +36,11 @@ enum class event_kind : std::uint8_t {
     message_rejected,      ///< a peer sent what makes no sense
     journal_failed,        ///< the disk refused a write: it is tried again, and nothing is acknowledged meanwhile
     journal_recovered,     ///< the disk took it
+    source_followed,       ///< this node reads a source of children from now on
+    source_failed,         ///< it could not be read: nothing changes, and it is tried again
+    source_entry_refused,  ///< one entry of its list, which is left out, or what it asked for
+    source_applied,        ///< its list and the children differed, and do no more
+    audit_repaired,        ///< the audit found that this child had been missed: without faults, a defect
 };
 
 [[nodiscard]] constexpr char const* to_string(event_kind kind)
@@ -67,6 +72,11 @@ enum class event_kind : std::uint8_t {
     case event_kind::message_rejected: return "message rejected";
     case event_kind::journal_failed: return "journal failed";
     case event_kind::journal_recovered: return "journal recovered";
+    case event_kind::source_followed: return "source followed";
+    case event_kind::source_failed: return "source failed";
+    case event_kind::source_entry_refused: return "source entry refused";
+    case event_kind::source_applied: return "source applied";
+    case event_kind::audit_repaired: return "audit repaired";
     }
     return "?";
 }
@@ -112,6 +122,9 @@ struct counters {
     std::uint64_t commands_refused = 0;
     std::uint64_t messages_rejected = 0;
     std::uint64_t journal_failures = 0; ///< commits that the disk refused; each is tried again
+    std::uint64_t source_readings = 0;  ///< of sources of children, by this node
+    std::uint64_t source_failures = 0;  ///< readings that failed; each is tried again
+    std::uint64_t source_refusals = 0;  ///< entries that were refused, or whose operation failed
     std::uint64_t audit_repairs = 0;    ///< what the audit found that an event had missed
 };
 

@@ -74,6 +74,7 @@ struct command_message {
     std::uint32_t initial = 0;      ///< start: its place in the list that every node was given, from 1; 0: a user's
     std::uint32_t targets_lost = 0; ///< start: so many nodes died that it was sent to: any of them may have claimed the child
     std::uint32_t node_deaths = 0;  ///< and so many of them perhaps because of it
+    bool by_source = false;         ///< a source of children asks: a start that fails does not end the wish
     child_spec spec;                ///< start and update: all of it; otherwise only the id
 };
 
@@ -154,7 +155,7 @@ namespace detail {
         message_kind::command, spec.id.size() + spec.type.size() + spec.arguments.size() + value.requester.size() + 64);
     out.u8(static_cast<std::uint8_t>(value.kind)).number(value.number).string(value.requester).fixed64(value.requester_origin);
     out.fixed32(static_cast<std::uint32_t>(value.level)).u8(value.hops).number(value.creation_known);
-    out.number(value.initial).number(value.targets_lost).number(value.node_deaths);
+    out.number(value.initial).number(value.targets_lost).number(value.node_deaths).boolean(value.by_source);
     if (value.kind == command_kind::start || value.kind == command_kind::update)
         encode(out, value.spec);
     else
@@ -233,6 +234,7 @@ namespace detail {
     value.initial = static_cast<std::uint32_t>(in.number(~std::uint32_t{0}));
     value.targets_lost = static_cast<std::uint32_t>(in.number(targets_lost_max));
     value.node_deaths = static_cast<std::uint32_t>(in.number(limits::node_deaths_max));
+    value.by_source = in.boolean();
     if (value.kind == command_kind::start || value.kind == command_kind::update)
         value.spec = decode_spec(in);
     else

@@ -6,6 +6,7 @@
 #include <drover/core/child_table.hpp>
 #include <drover/core/effects.hpp>
 #include <drover/core/messages.hpp>
+#include <drover/core/source_entry.hpp>
 #include <drover/core/version_token.hpp>
 
 #include <compare>
@@ -22,8 +23,9 @@ struct command_operation {
     time_point due = never; ///< to be looked at
     unsigned attempts = 0;
     node_index target = no_node;
-    bool answered = false;     ///< done there; only the acknowledgement is missing
-    std::uint64_t version = 0; ///< of the store of the node that answered
+    std::uint32_t source = no_source; ///< that asked for it
+    bool answered = false;            ///< done there; only the acknowledgement is missing
+    std::uint64_t version = 0;        ///< of the store of the node that answered
     std::uint64_t holders = 0;
     node_id answerer;
     child_ref ref;

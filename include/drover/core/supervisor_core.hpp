@@ -4,12 +4,16 @@
 #include <drover/base/expects.hpp>
 #include <drover/core/audit.hpp>
 #include <drover/core/awaited_writes.hpp>
+#include <drover/core/books.hpp>
 #include <drover/core/calls.hpp>
 #include <drover/core/census.hpp>
+#include <drover/core/child_sources.hpp>
 #include <drover/core/commands.hpp>
 #include <drover/core/core_state.hpp>
 #include <drover/core/initial_children.hpp>
+#include <drover/core/leaving.hpp>
 #include <drover/core/reconciler.hpp>
+#include <drover/core/record_changes.hpp>
 #include <drover/core/regroup.hpp>
 #include <drover/core/view_changes.hpp>
 #include <drover/policy/journal.hpp>
@@ -17,6 +21,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,9 +66,8 @@ public:
         if (state_.leaving())
             return;
         if (state_.phase < phase::running)
-            return finish_stop();
-        state_.write_roster(participation::leaving);
-        drain(now);
+            return leave().finish();
+        leave().begin(now);
         advance(now);
     }
 
@@ -139,6 +143,8 @@ public:
             std::visit([&](auto const& timer) { on_timer(timer, now); }, *due);
         if (state_.audit_running)
             audit(now);
+        if (state_.sources.waiting)
+            sources().look(now);
         advance(now);
     }
 
@@ -213,6 +219,33 @@ public:
         calling().on_answered(caller, {number, code, std::move(payload)}, now);
     }
 
+    // ---- sources of children; the first of those that own an id is the one that does -----------------------------------
+
+    void add_source(std::shared_ptr<source_port> port, child_source_options const& options)
+    {
+        expects(state_.phase == phase::created, "a source of children is added before the start");
+        sources().add(std::move(port), options);
+    }
+
+    void on_source_changed(source_port const& port) { sources().on_changed(port); }
+
+    void on_source_read(source_port const& port, std::uint64_t number, source_reading reading, time_point now)
+    {
+        sources().on_read(port, number, std::move(reading), now);
+    }
+
+    /// As far as this node can tell, such a command would not be refused.
+    [[nodiscard]] bool could_be_done(command_kind kind, child_spec const& spec)
+    {
+        auto const* const child = state_.children.find(spec.id);
+        auto const present = child != nullptr && child->present;
+        if (state_.phase != phase::running || spec.id.empty() || present == (kind == command_kind::start))
+            return false;
+        if (kind == command_kind::remove)
+            return !child->wanted_running() && !child->local;
+        return ordering().wrong_with(spec).empty();
+    }
+
     // ---- the journal, of a store that has one -------------------------------------------------------------------------
 
     /// What was on disk. Before `start`.
@@ -220,9 +253,7 @@ public:
     {
         expects(state_.phase == phase::created, "a journal is read before the start");
         state_.store.restore(std::move(contents));
-        state_.input_time = now;
-        for (auto const& change : std::exchange(state_.store.effects().changes, {}))
-            on_record_changed(change.table, change.key, now); // acted on once all have told what they know
+        record_changes<state_type>{state_}.take_restored(now);
     }
 
     /// What is to be committed next, off the strand; `on_committed` with its number follows. Call after `flush`.
@@ -287,7 +318,7 @@ public:
         if (!state_.holds.empty())
             ordering().on_acknowledged();
         working(now).release_starts();
-        append_later_effects();
+        state_.append_later_effects();
     }
 
     /// What is to be done, in order; the caller takes it, and may leave an empty vector that has room.
@@ -297,7 +328,7 @@ public:
     {
         if (state_.phase == phase::created || state_.phase == phase::stopped)
             return never;
-        if (state_.audit_running)
+        if (state_.audit_running || state_.sources.waiting)
             return time_point::min(); // as soon as there is nothing else
         return std::min(state_.timers.deadline(), state_.store.deadline());
     }
@@ -329,6 +360,8 @@ public:
         return core::which_children(state_, only_local);
     }
     [[nodiscard]] child_counts count_children() const { return core::count_children(state_); }
+    [[nodiscard]] unaccounted_children unaccounted(time_point now) const { return core::unaccounted(state_, now); }
+    [[nodiscard]] std::string inconsistency() const { return books<state_type>{state_}.inconsistency(); }
     [[nodiscard]] std::string explain(bytes_view id) { return core::explain(state_, id); }
     [[nodiscard]] drover::counters const& counters() const { return state_.counters; }
     [[nodiscard]] core::phase current_phase() const { return state_.phase; }
@@ -347,6 +380,8 @@ private:
     [[nodiscard]] calls<state_type> calling() { return calls<state_type>{state_}; }
     [[nodiscard]] core::audit<state_type> auditing() { return core::audit<state_type>{state_}; }
     [[nodiscard]] initial_children<state_type> initial() { return initial_children<state_type>{state_}; }
+    [[nodiscard]] child_sources<state_type> sources() { return child_sources<state_type>{state_}; }
+    [[nodiscard]] core::leaving<state_type> leave() { return core::leaving<state_type>{state_}; }
     [[nodiscard]] regroup<state_type> group() { return regroup<state_type>{state_}; }
     [[nodiscard]] reconciler<state_type, ordering_type> working(time_point now) { return {state_, ordering(), now}; }
 
@@ -369,11 +404,11 @@ private:
             run_when_formed(now);
         working(now).release_starts();
         if (!state_.giving_up.empty() && state_.phase == phase::running)
-            give_up(now);
+            leave().give_up(now);
         if (std::exchange(state_.regroup_wanted, false) && state_.regrouped)
             regroup_now(now);
         if (state_.leaving())
-            advance_leaving(now);
+            leave().go_on(now);
     }
 
     // ---- view and regroup --------------------------------------------------------------------------------------------
@@ -412,6 +447,7 @@ private:
         state_.tell(event_kind::regrouped, state_.self.name, 0,
             state_.quorate ? "a majority is together" : "only a minority is together");
         start_audit();
+        state_.sources.wake();
         working(now).run();
     }
 
@@ -433,6 +469,7 @@ private:
                 state_.mark(*child);
         working(now).run();
         initial().begin(now);
+        state_.sources.wake();
         take_store_effects(now);
     }
 
@@ -472,71 +509,7 @@ private:
             working(now).on_want(*child, state_.nodes.intern(from));
     }
 
-    // ---- store -------------------------------------------------------------------------------------------------------
-
-    void take_store_effects(time_point now)
-    {
-        state_.input_time = now;
-        auto& effects = state_.store.effects();
-        for (auto& message : std::exchange(effects.sends, {}))
-            state_.effects.push_back(send_effect{std::move(message.to), std::move(message.frame), true});
-        auto const changes = std::exchange(effects.changes, {});
-        for (auto const& change : changes)
-            on_record_changed(change.table, change.key, now);
-        auto const acknowledged = std::exchange(effects.acknowledgement_changed, false);
-        if (!changes.empty() || acknowledged) {
-            group().on_store_changed();
-            ordering().on_store_changed();
-        }
-        if (acknowledged)
-            ordering().on_acknowledged();
-        if (!changes.empty())
-            working(now).run();
-        if (!changes.empty() || acknowledged)
-            awaited().on_store_changed();
-    }
-
-    void on_record_changed(record_table table, bytes_view key, time_point now)
-    {
-        if (table == record_table::roster)
-            return on_roster_changed(key);
-        if (table != record_table::spec && table != record_table::owner)
-            return;
-        auto& child = state_.children.get(key);
-        if (table == record_table::owner)
-            state_.read_owner(child);
-        else
-            take_spec(child, now);
-        state_.mark(child);
-    }
-
-    void take_spec(child_entry& child, time_point now)
-    {
-        auto const before = child.request;
-        state_.read_spec(child);
-        if (!child.present || !child.local || child.request == before)
-            return;
-        if (auto const record = state_.spec_of(*child.id);
-            record && launched_spec::digest_of(record->spec) != child.local->spec.digest)
-            working(now).stop(child, stop_cause::replace); // updated on another node while it runs here
-    }
-
-    void on_roster_changed(bytes_view name)
-    {
-        auto const found = state_.store.find(record_table::roster, name);
-        auto record = found ? decode_roster_record(found->value) : std::nullopt;
-        if (!record || (name == state_.self.name && state_.phase != phase::created)) // what an earlier life wrote counts
-            return;
-        state_.nodes.intern({std::string{name}, record->incarnation});
-        // What happened before we came is over.
-        auto const record_gave_up = record->part == participation::gave_up && state_.phase == phase::running;
-        auto reason = record->reason;
-        state_.roster.set(name, std::move(*record));
-        if (record_gave_up)
-            state_.giving_up = std::move(reason);
-        state_.members_changed();
-        start_audit();
-    }
+    void take_store_effects(time_point now) { record_changes<state_type>{state_}.take_store_effects(now); }
 
     // ---- timers ------------------------------------------------------------------------------------------------------
 
@@ -564,17 +537,18 @@ private:
     {
         state_.audit_timer_set = false;
         state_.relieving = std::exchange(state_.relieved_epoch, state_.roster.epoch()) == state_.roster.epoch();
-        start_audit();
+        auditing().start(true);
     }
 
     void on_timer(initial_timer const&, time_point now) { initial().on_timer(now); }
+    void on_timer(sources_timer const&, time_point now) { sources().on_timer(now); }
     void on_timer(form_timer const&, time_point) { state_.form_over = true; }
     void on_timer(wait_timer const&, time_point now) { awaited().on_timer(now); }
 
     void on_timer(drain_timer const&, time_point)
     {
         if (state_.phase == phase::draining || state_.phase == phase::saying_goodbye)
-            finish_stop();
+            leave().finish();
     }
 
     // ---- audit -------------------------------------------------------------------------------------------------------
@@ -584,68 +558,15 @@ private:
     void audit(time_point now)
     {
         for (auto* const child : auditing().look(now)) {
-            if (child->owned)
+            if (child->owned) {
                 working(now).settle_provisional_later(*child);
-            else
-                working(now).claim_unowned(*child);
+                continue;
+            }
+            auto const before = state_.store.version();
+            working(now).claim_unowned(*child);
+            if (state_.audit_by_time && state_.store.version() != before)
+                state_.count_repair(*child->id, child->generation);
         }
-    }
-
-    // ---- leaving -----------------------------------------------------------------------------------------------------
-
-    void drain(time_point now)
-    {
-        state_.phase = phase::draining;
-        state_.drain_deadline = saturating_add(now, state_.options.drain_timeout);
-        state_.timers.set(state_.drain_deadline, drain_timer{});
-        ordering().fail_all(errc::shutting_down);
-        for (auto* const child : state_.children.order())
-            if (child->local || state_.owned_here(*child))
-                state_.mark(*child);
-    }
-
-    // Here, and with that on every node: whoever hears of it does the same.
-    void give_up(time_point now)
-    {
-        state_.gave_up = true;
-        state_.tell(event_kind::supervisor_gave_up, state_.options.name, 0, state_.giving_up);
-        state_.write_roster(participation::gave_up);
-        drain(now);
-        working(now).run();
-    }
-
-    void advance_leaving(time_point now)
-    {
-        if (state_.phase == phase::draining && state_.instances_count == 0) {
-            state_.phase = phase::saying_goodbye;
-            if (!state_.gave_up)
-                state_.write_roster(participation::left);
-            state_.goodbye_version = state_.store.version();
-            state_.store.flush(now);
-            take_store_effects(now);
-        }
-        if (state_.phase == phase::saying_goodbye && state_.store.held_by(state_.members_alive_count()) >= state_.goodbye_version)
-            finish_stop();
-    }
-
-    void finish_stop()
-    {
-        ordering().fail_all(errc::shutting_down);
-        calling().fail_all(errc::shutting_down);
-        awaited().fail_all(errc::shutting_down);
-        state_.phase = phase::stopped;
-        state_.tell(event_kind::supervisor_stopped, state_.options.name);
-        state_.effects_after_sends.push_back(stopped_effect{state_.gave_up ? state_.giving_up : std::string{}});
-        append_later_effects();
-    }
-
-    void append_later_effects()
-    {
-        auto& later = state_.effects_after_sends;
-        if (state_.effects.empty())
-            return state_.effects.swap(later);
-        state_.effects.insert(state_.effects.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
-        later.clear();
     }
 
     state_type state_;

@@ -87,7 +87,7 @@ public:
     [[nodiscard]] std::uint64_t digest() const { return digest_; }
 
     /// Stamps are no less from now on: microseconds since any time that the replicas agree on, as well as they can.
-    void set_clock(std::uint64_t physical) { physical_ = physical; }
+    void set_time(std::uint64_t physical) { physical_ = physical; }
 
     /// The winning write of a key, removals included, or null. Valid until the next write of that key. O(1).
     [[nodiscard]] entry const* find(record_table table, bytes_view key) const
