@@ -1,5 +1,6 @@
 # Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
-"""The recipe for Conan 2: `conan create .`, then `requires = "drover/0.1.0"`; CMakeDeps gives drover::drover and drover::net."""
+"""The recipe for Conan 2: `conan create .`, then `requires = "drover/0.1.0"`; CMakeDeps gives drover::drover and drover::net, and
+with the option `with_sqlite` drover::sqlite."""
 import os
 import re
 
@@ -19,6 +20,8 @@ class DroverRecipe(ConanFile):
     topics = ("supervisor", "cluster", "failover", "distributed", "header-only")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
+    options = {"with_sqlite": [True, False]}
+    default_options = {"with_sqlite": False}
     exports = "CMakeLists.txt"
     exports_sources = "include/*.hpp", "LICENSE"
     no_copy_source = True
@@ -34,6 +37,8 @@ class DroverRecipe(ConanFile):
         # Of Boost the headers only, of xxHash the library.
         self.requires("boost/[>=1.81 <2]")
         self.requires("xxhash/[>=0.8 <1]")
+        if self.options.with_sqlite:
+            self.requires("sqlite3/[>=3.37 <4]")
 
     def package_id(self):
         self.info.clear() # headers: one package for all settings
@@ -63,6 +68,12 @@ class DroverRecipe(ConanFile):
         net.requires = ["core"]
         net.system_libs = ["pthread"]
 
-        for component in (core, net):
+        if self.options.with_sqlite:
+            sqlite = self.cpp_info.components["sqlite"]
+            sqlite.set_property("cmake_target_name", "drover::sqlite")
+            sqlite.set_property("pkg_config_name", "drover-sqlite")
+            sqlite.requires = ["core", "sqlite3::sqlite3"]
+
+        for component in self.cpp_info.components.values():
             component.bindirs = []
             component.libdirs = []

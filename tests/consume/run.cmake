@@ -97,7 +97,7 @@ function(check_answers)
     ask("found: 1, ${DROVER_VERSION}, net: TRUE, sqlite: TRUE, drover::sqlite" "CONFIG;REQUIRED;COMPONENTS;net;sqlite")
     ask("found: 1, ${DROVER_VERSION}, net: TRUE, sqlite: FALSE" "CONFIG;REQUIRED;COMPONENTS;net;OPTIONAL_COMPONENTS;sqlite"
         -DCMAKE_DISABLE_FIND_PACKAGE_SQLite3=ON)
-    ask("Drover's component 'sqlite' needs SQLite, which was not found" "CONFIG;REQUIRED;COMPONENTS;sqlite"
+    ask("Drover's component 'sqlite' needs SQLite 3.37, which was not found" "CONFIG;REQUIRED;COMPONENTS;sqlite"
         -DCMAKE_DISABLE_FIND_PACKAGE_SQLite3=ON)
     ask("Drover has no component 'pigeon': there are 'net', 'sqlite' and, when it was installed with Boost.JSON, 'json'" "CONFIG;REQUIRED;COMPONENTS;pigeon")
     ask("found: 0" "CONFIG;COMPONENTS;pigeon")

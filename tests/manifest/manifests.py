@@ -69,12 +69,14 @@ def conan_modules(copied):
 
     class ConanFile:
         name = version = license = description = package_type = None
-        settings = options = topics = exports = exports_sources = ()
+        settings = topics = exports = exports_sources = ()
+        options = default_options = types.MappingProxyType({})
 
-        def __init__(self, folder, system, standard):
+        def __init__(self, folder, system, standard, **options):
             self.recipe_folder = self.source_folder = str(folder)
             self.package_folder = str(folder / "package")
             self.settings = types.SimpleNamespace(os=system, cppstd=standard)
+            self.options = types.SimpleNamespace(**{**self.default_options, **options})
             self.required = []
             self.cpp_info = Folder()
             self.cpp_info.__dict__["components"] = Components()
@@ -132,6 +134,7 @@ def cmake_facts(root):
         "description": re.search(r'DESCRIPTION "([^"]+)"', text)[1],
         "linked": linked,
         "boost": re.search(r"find_package\(Boost ([\d.]+)", text)[1],
+        "sqlite": re.search(r"find_package\(SQLite3 ([\d.]+)", text)[1],
         "options": re.findall(r"^option\((\w+)", text, re.MULTILINE),
     }
 
@@ -170,6 +173,9 @@ def check_vcpkg(root, facts):
         yield f"vcpkg.json: it needs {sorted(named)}, and CMake {expected}"
     if (root / "ports/drover/vcpkg.json").read_text(encoding="utf-8") != text:
         yield "ports/drover/vcpkg.json is not vcpkg.json"
+    feature = manifest.get("features", {}).get("sqlite", {})
+    if feature.get("dependencies") != ["sqlite3"]:
+        yield f"vcpkg.json: the feature sqlite needs sqlite3: {feature}"
     port = (root / "ports/drover/portfile.cmake").read_text(encoding="utf-8")
     for option in facts["options"]:
         if f"-D{option}={'ON' if option == 'DROVER_INSTALL' else 'OFF'}" not in port:
@@ -228,6 +234,15 @@ def check_conan(root, facts):
         if component.libs or component.libdirs or component.bindirs or component.defines or component.cxxflags:
             yield f"conanfile.py: {name} is headers only, without flags: {component.__dict__}"
 
+    with_sqlite = recipe_class(root, "Linux", 20, with_sqlite=True)
+    with_sqlite.requirements()
+    with_sqlite.package_info()
+    if set(with_sqlite.required) - set(recipe.required) != {f"sqlite3/[>={facts['sqlite']} <4]"}:
+        yield f"conanfile.py: with_sqlite requires {with_sqlite.required}, and CMake wants SQLite {facts['sqlite']}"
+    sqlite = with_sqlite.cpp_info.components.get("sqlite", Folder())
+    if sqlite.properties.get("cmake_target_name") != "drover::sqlite" or sqlite.requires != ["core", "sqlite3::sqlite3"]:
+        yield f"conanfile.py: drover::sqlite is drover::drover with SQLite: {sqlite.__dict__}"
+
     recipe.package()
     wanted = {("*.hpp", str(root / "include"), str(root / "package" / "include")),
               ("LICENSE", str(root), str(root / "package" / "licenses"))}
@@ -277,6 +292,9 @@ PLANTED = [
     ("vcpkg.json", "linux", "osx", "ports/drover/vcpkg.json is not"),
     ("vcpkg.json", '"xxhash"\n', '"xxhash",\n', "JSONDecodeError"),
     ("conanfile.py", '"drover::net"', '"drover::sockets"', "the targets are"),
+    ("conanfile.py", '"drover::sqlite"', '"drover::disk"', "drover::sqlite is drover::drover with SQLite"),
+    ("conanfile.py", "sqlite3/[>=3.37", "sqlite3/[>=3.30", "CMake wants SQLite 3.37"),
+    ("vcpkg.json", '"sqlite3"', '"sqlite"', "the feature sqlite needs sqlite3"),
     ("conanfile.py", 'net.requires = ["core"]', "net.requires = []", "drover::net is drover::drover"),
     ("conanfile.py", "self.info.clear()", "pass", "one package for all settings"),
     ("conanfile.py", "check_min_cppstd(self, 20)", "pass", "Linux with C++17 is not refused"),

@@ -1,4 +1,5 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
+#include <drover/simulation.hpp>
 #include <drover/sqlite.hpp>
 
 #include <drover/base/random.hpp>
@@ -25,6 +26,17 @@
 using namespace drover;
 
 namespace {
+
+// As docs/durability.md has it.
+using durable_supervisor = distributed_supervisor<in_memory_transport, static_members, ring, sqlite_store>;
+
+sqlite_store durable_store() { return sqlite_store{sqlite_journal{sqlite_options{.path = "/var/lib/orders"}}}; }
+
+TEST_CASE("a supervisor is durable by the type of its store, and a file is touched when it starts, not before")
+{
+    static_assert(durable_supervisor::store_type::capabilities.durable);
+    CHECK(durable_store().journal()->file().empty());
+}
 
 journal_identity const me{"node-1", "orders"};
 
@@ -463,6 +475,63 @@ TEST_CASE("a file that was cut off is damaged; what was committed before the tor
     directory.write(copy, database);
     directory.write(copy + "-wal", log);
     CHECK(equal(contents_of(copy), states.back()));
+}
+
+TEST_CASE("every octet of a log that is flipped is noticed, or costs no more than the last transaction")
+{
+    temporary_directory const directory;
+    auto const file = directory.file("journal");
+    make_file(file);
+    std::vector<journal_contents> states;
+    std::string database;
+    std::string log;
+    {
+        sqlite_journal one{sqlite_options{file}};
+        journal_contents contents;
+        REQUIRE_FALSE(one.open(me, contents));
+        for (std::uint64_t number = 4; number < 9; ++number) {
+            journal_record const added = record("late-" + std::to_string(number), number, bytes(number * 900, 'y'));
+            REQUIRE_FALSE(one.commit(batch_of({added}, {origin(1, number)})));
+            contents.records.push_back(added);
+            contents.origins = {origin(1, number)};
+            states.push_back(contents);
+        }
+        database = directory.read(file);
+        log = directory.read(file + "-wal");
+    }
+    auto const copy = directory.file("copy");
+    random_stream random{1, 2, 3};
+    std::map<errc, int> seen;
+    int last_was_lost = 0;
+    auto const flip = [&](std::size_t at) {
+        auto octets = log;
+        octets[at] =
+            static_cast<char>(static_cast<unsigned char>(octets[at]) ^ static_cast<unsigned char>(1 + random.below(255)));
+        directory.write(copy, database);
+        directory.write(copy + "-wal", octets);
+        auto const found = open_at(copy);
+        ++seen[found.failure.code];
+        INFO("octet " << at << " of " << log.size() << ": " << found.failure.reason);
+        if (found.failure) {
+            CHECK(found.failure.code == errc::journal_corrupt);
+            CHECK(directory.read(copy) == database);
+            CHECK(directory.read(copy + "-wal") == octets);
+            return;
+        }
+        auto const lost = !equal(found.contents, states.back());
+        last_was_lost += lost ? 1 : 0;
+        if (lost)
+            CHECK(equal(found.contents, states[states.size() - 2]));
+    };
+    for (std::size_t at = 0; at < 32; ++at)
+        flip(at);
+    for (std::size_t at = 32; at < log.size(); at += 4'096 + 24) // each number in the head of each frame
+        for (std::size_t octet = 0; octet < 24; octet += 4)
+            flip(at + octet + random.below(4));
+    for (int i = 0; i < 150; ++i)
+        flip(random.below(log.size()));
+    CHECK(seen[errc::journal_corrupt] > 200);
+    CHECK(last_was_lost > 10); // what nobody can tell from a loss of power
 }
 
 TEST_CASE("what a process committed before it was killed is there")

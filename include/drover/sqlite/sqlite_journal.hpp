@@ -9,6 +9,7 @@
 #include <drover/sqlite/connection.hpp>
 #include <drover/sqlite/failures.hpp>
 #include <drover/sqlite/journal_file.hpp>
+#include <drover/sqlite/log_check.hpp>
 #include <drover/sqlite/schema.hpp>
 #include <drover/sqlite/sqlite_options.hpp>
 
@@ -55,6 +56,7 @@ public:
             contents = {};
         } else {
             connection_.keep_log_on_close(false);
+            (void)connection_.run("PRAGMA wal_checkpoint(TRUNCATE)"); // so that a log is of one life only; without room, later
         }
         return failure;
     }
@@ -129,6 +131,8 @@ private:
         if (connection_.read_only())
             return fail(errc::journal_unwritable, "it may only be read");
         if (auto failure = lock_and_identify())
+            return failure;
+        if (auto failure = sqlite::check_log(file_))
             return failure;
         if (auto failure = check_structure())
             return failure;
