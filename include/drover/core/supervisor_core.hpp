@@ -11,6 +11,7 @@
 #include <drover/core/core_state.hpp>
 #include <drover/core/initial_children.hpp>
 #include <drover/core/reconciler.hpp>
+#include <drover/core/record_changes.hpp>
 #include <drover/core/regroup.hpp>
 #include <drover/core/view_changes.hpp>
 #include <drover/policy/journal.hpp>
@@ -458,7 +459,7 @@ private:
             state_.effects.push_back(send_effect{std::move(message.to), std::move(message.frame), true});
         auto const changes = std::exchange(effects.changes, {});
         for (auto const& change : changes)
-            on_record_changed(change.table, change.key, now);
+            record_changes<state_type, ordering_type>{state_, ordering(), now}.take(change.table, change.key);
         auto const acknowledged = std::exchange(effects.acknowledgement_changed, false);
         if (!changes.empty() || acknowledged) {
             group().on_store_changed();
@@ -470,50 +471,6 @@ private:
             working(now).run();
         if (!changes.empty() || acknowledged)
             awaited().on_store_changed();
-    }
-
-    void on_record_changed(record_table table, bytes_view key, time_point now)
-    {
-        if (table == record_table::roster)
-            return on_roster_changed(key);
-        if (table != record_table::spec && table != record_table::owner)
-            return;
-        auto& child = state_.children.get(key);
-        if (table == record_table::owner)
-            state_.read_owner(child);
-        else
-            take_spec(child, now);
-        if (!planted(planted_fault::change_missed))
-            state_.mark(child);
-    }
-
-    void take_spec(child_entry& child, time_point now)
-    {
-        auto const before = child.request;
-        state_.read_spec(child);
-        if (!child.present || !child.local || child.request == before)
-            return;
-        if (auto const record = state_.spec_of(*child.id);
-            record && launched_spec::digest_of(record->spec) != child.local->spec.digest)
-            working(now).stop(child, stop_cause::replace); // updated on another node while it runs here
-    }
-
-    void on_roster_changed(bytes_view name)
-    {
-        auto const found = state_.store.find(record_table::roster, name);
-        auto record = found ? decode_roster_record(found->value) : std::nullopt;
-        if (!record || name == state_.self.name)
-            return;
-        state_.nodes.intern({std::string{name}, record->incarnation});
-        // What happened before we came is over.
-        auto const record_gave_up = record->part == participation::gave_up && state_.phase == phase::running;
-        auto reason = record->reason;
-        state_.form_over = state_.form_over || record->formed;
-        state_.roster.set(name, std::move(*record));
-        if (record_gave_up)
-            state_.giving_up = std::move(reason);
-        state_.members_changed();
-        start_audit();
     }
 
     // ---- timers ------------------------------------------------------------------------------------------------------
