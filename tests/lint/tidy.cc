@@ -11,8 +11,10 @@
 #include <drover/net/local_supervisor.hpp>
 #include <drover/process.hpp>
 #include <drover/simulation.hpp>
+#include <drover/simulation/disk_journal.hpp>
 #include <drover/simulation/local_supervisor.hpp>
 #include <drover/sqlite.hpp>
+#include <drover/store/memory_store.hpp>
 
 #include "../headers/use.hpp"
 
@@ -54,6 +56,10 @@ template class drover::node<tcp_transport, static_members>;
 template class drover::node<in_memory_transport, static_members>;
 template class drover::distributed_supervisor<tcp_transport>;
 template class drover::distributed_supervisor<in_memory_transport>;
+template struct drover::standalone<memory_store>;
+template class drover::distributed_supervisor<in_memory_transport, static_members, ring, standalone<memory_store>>;
+template class drover::core::awaited_writes<state>;
+template class drover::core::books<state>;
 template class drover::detail::local_supervisor_shell<net::runtime>;
 template class drover::local_supervisor<net::runtime>;
 template class drover::local_supervisor<simulation::runtime>;

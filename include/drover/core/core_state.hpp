@@ -230,9 +230,17 @@ struct core_state {
     void drop_local(child_entry& child)
     {
         --instances_count;
+        if (child.local->checkpoints)
+            answer_checkpoints(child.local->checkpoints->numbers, errc::superseded);
         enter(*child.local, local_state::waiting);
         leave_group(child);
         child.local.reset();
+    }
+
+    void answer_checkpoints(std::vector<std::uint64_t> const& numbers, errc code)
+    {
+        for (auto const number : numbers)
+            emit(checkpoint_done_effect{number, code});
     }
 
     void enter(local_child& local, local_state next)

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace drover::core {
 
@@ -58,9 +59,10 @@ struct hold {
     std::uint64_t version = 0;
     time_point deadline{};
     enum class kind : std::uint8_t { command, checkpoint, start } what{};
-    std::string requester;    ///< of a command
-    std::uint64_t number = 0; ///< of the command, or of the checkpoint
-    child_id id;              ///< of a checkpoint or a start
+    std::string requester;              ///< of a command
+    std::uint64_t number = 0;           ///< of the command, or of the checkpoint
+    std::vector<std::uint64_t> covered; ///< earlier checkpoints that this one replaced
+    child_id id;                        ///< of a checkpoint or a start
     generation_number generation = 0;
 };
 

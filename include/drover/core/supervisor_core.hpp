@@ -200,18 +200,7 @@ public:
             return state_.effects.push_back(checkpoint_done_effect{number, errc::superseded});
         if (saved.data.size() > limits::checkpoint_size_max)
             return state_.effects.push_back(checkpoint_done_effect{number, errc::message_too_large});
-        auto const version = working(now).save(*child, std::move(saved));
-        if (version == 0)
-            return state_.effects.push_back(checkpoint_done_effect{number, errc::superseded});
-        auto const holders = state_.holders_of(state_.options.acknowledge);
-        hold what;
-        what.version = version;
-        what.what = hold::kind::checkpoint;
-        what.number = number;
-        what.id = *child->id;
-        what.generation = generation;
-        ordering().hold_until(holders, std::move(what), now);
-        ordering().on_acknowledged();
+        working(now).checkpoint(*child, std::move(saved), number);
     }
 
     void on_call_answered(std::string const& caller, std::uint64_t number, errc code, bytes payload, time_point now)
