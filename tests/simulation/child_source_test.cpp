@@ -686,3 +686,37 @@ TEST_CASE("two runs with sources and one seed are equal", "[simulation][source]"
     CHECK(digest_of(3) == digest_of(3));
     CHECK(digest_of(3) != digest_of(4));
 }
+
+TEST_CASE("a start that is under way when its child leaves the list is not forgotten", "[simulation][source]")
+{
+    cluster all;
+    auto& list = all.lists["list"];
+    all.add_three();
+    all.world.network().latency_min = 100ms;
+    all.world.network().latency_max = 100ms;
+    list.set(many("a/", 30));
+    list.tell();
+    all.world.run_for(50ms); // others than the reader have not heard of theirs
+    CHECK(all.running_ids().size() < 20);
+    list.set({"a/1"});
+    list.tell();
+    all.world.run_for(5s);
+    CHECK(all.running_ids() == ids{"a/1"});
+    CHECK(all["n1"].which_children().size() == 1);
+}
+
+TEST_CASE("a source is read again when members came or went", "[simulation][source]")
+{
+    cluster all;
+    auto& list = all.lists["list"];
+    list.set({"a/1"});
+    all.add_three();
+    auto const reader = all.driver("list");
+    list.set({"a/2"}); // and nobody is told
+    all.world.run_for(5s);
+    CHECK(all.running_ids() == ids{"a/1"});
+    all.die(reader == "n1" ? "n2" : "n1");
+    all.world.run_for(5s);
+    CHECK(all.driver("list") == reader);
+    CHECK(all.running_ids() == ids{"a/2"});
+}
