@@ -11,7 +11,7 @@ install(DIRECTORY include/drover DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES
 install(TARGETS drover EXPORT drover_targets INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(TARGETS drover_net EXPORT drover_targets)
 install(EXPORT drover_targets NAMESPACE drover:: FILE drover_targets.cmake DESTINATION "${package_dir}")
-set(pc_files drover.pc drover-net.pc)
+set(pc_files drover.pc drover-net.pc drover-sqlite.pc)
 if(TARGET drover_json)
     install(TARGETS drover_json EXPORT drover_json_targets)
     install(EXPORT drover_json_targets NAMESPACE drover:: FILE drover_json_targets.cmake DESTINATION "${package_dir}")

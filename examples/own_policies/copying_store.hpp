@@ -37,6 +37,12 @@ public:
         return found == newest_.end() ? 0 : found->second;
     }
 
+    [[nodiscard]] bool has(drover::origin_id writer, drover::store_version version) const
+    {
+        return std::any_of(newest_.begin(), newest_.end(),
+            [&](auto const& each) { return drover::origin_of(each.first) == writer && each.second >= version; });
+    }
+
     [[nodiscard]] bool includes(seen_writes const& other) const
     {
         return std::all_of(
@@ -321,9 +327,9 @@ public:
         return count == 0 ? held.front() : count > held.size() ? 0 : held[count - 1];
     }
 
-    [[nodiscard]] bool has_seen(drover::node_id const& writer, drover::store_version version) const
+    [[nodiscard]] bool has_seen(drover::origin_id writer, drover::store_version version) const
     {
-        return seen_.of(writer) >= version;
+        return seen_.has(writer, version);
     }
 
     [[nodiscard]] drover::bytes context() const

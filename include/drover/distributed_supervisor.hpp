@@ -14,6 +14,7 @@
 #include <drover/node.hpp>
 #include <drover/placement/ring.hpp>
 #include <drover/policy/capabilities.hpp>
+#include <drover/policy/journal.hpp>
 #include <drover/policy/membership.hpp>
 #include <drover/policy/placement.hpp>
 #include <drover/policy/state_store.hpp>
@@ -115,6 +116,9 @@ class distributed_supervisor {
     static_assert(StateStore::capabilities.replicated || StateStore::capabilities.standalone,
         "drover: this StateStore is not replicated, so its children are lost with their node: wrap it in drover::standalone<> if "
         "that is wanted");
+    static_assert(!keeps_a_journal<StateStore> || offloading_runtime<typename Transport::runtime_type>,
+        "drover: this StateStore keeps a journal, whose commits block, and the Transport's runtime has no offload(work, done), "
+        "which would do them beside the strand (see docs/concepts/journal.md)");
 
 public:
     using transport_type = Transport;
@@ -192,7 +196,9 @@ public:
     // ---- life --------------------------------------------------------------------------------------------------------
 
     /// Joins: starts the node if it is not, and brings this scope level with the other members. Completes with
-    /// void(error_code): success, an error of `node::async_start`, `invalid_options`, `scope_in_use`, `already_running`.
+    /// void(error_code): success, an error of `node::async_start`, `invalid_options`, `scope_in_use`, `already_running`; with a
+    /// store that keeps a journal, which is read first, one of the group `journal_...` (the event `journal_failed` has the
+    /// sentence).
     template <class Token>
     auto async_start(Token&& token)
     {
@@ -204,7 +210,7 @@ public:
     }
 
     /// Leaves: hands every child on with its state, and says goodbye; stops its own node too. Completes with
-    /// void(error_code), success, at the latest after `drain_timeout`.
+    /// void(error_code), success, at the latest after `drain_timeout`, and when the store's journal, if it keeps one, is closed.
     template <class Token>
     auto async_stop(Token&& token)
     {
@@ -222,9 +228,8 @@ public:
 
     // ---- commands ----------------------------------------------------------------------------------------------------
     // Each completes once, with void(error_code, child_ref), at the latest after `operation_timeout`. `not_acknowledged`: it
-    // was done, and is not known to be held by as many members as `acknowledge` asks. `timed_out`: it may have been done.
-
-    // `outcome_unknown`: the supervisor stopped first.
+    // was done, and is not known to be held by as many members as `acknowledge` asks; the `child_ref` says by how many it is.
+    // `timed_out`: it may have been done. `outcome_unknown`: the supervisor stopped first.
 
     /// Starts a child, on the node that placement names. Completes when it runs and its spec is held by enough members.
     /// Errors: `already_started`, `already_present` (it is terminated), `start_failed` (nothing is left behind),
@@ -266,6 +271,22 @@ public:
         return command(core::command_kind::update, std::move(spec), token);
     }
 
+    // ---- reading one's writes ----------------------------------------------------------------------------------------
+
+    /// Waits until this node has seen what the answer to a command, on any node, says that it wrote (`child_ref::written`):
+    /// from then on `find`, `child_spec_of` and the other reads here give that, or what came later. Completes with
+    /// void(error_code), at the latest after `operation_timeout`, also when this node has never heard of the writer. Errors:
+    /// `timed_out`, `not_started`, `shutting_down`, `too_many_operations`.
+    ///
+    /// When the first node that carried the command out died before it had answered, the token names what the second one wrote.
+    template <class Token>
+    auto async_wait_for(version_token const& written, Token&& token)
+    {
+        return initiate<void(error_code)>(
+            [](shell_type& shell, auto done, version_token const& awaited) { shell.wait_for(awaited, std::move(done)); }, token,
+            version_token{written});
+    }
+
     // ---- messages ----------------------------------------------------------------------------------------------------
 
     /// Calls a child, wherever it runs, moving or not. Completes with void(error_code, bytes). Errors: `not_found`,
@@ -296,6 +317,12 @@ public:
         return shell_->read([&](auto& core) { return core.find(id); });
     }
 
+    /// This node has seen this write: reads give it, or what came later.
+    [[nodiscard]] bool has_seen(version_token const& written) const
+    {
+        return shell_->read([&](auto& core) { return core.has_seen(written); });
+    }
+
     /// Sorted by id. O(children log children).
     [[nodiscard]] std::vector<child_info> which_children(scope which = scope::cluster) const
     {
@@ -306,6 +333,19 @@ public:
     [[nodiscard]] child_counts count_children() const
     {
         return shell_->read([](auto& core) { return core.count_children(); });
+    }
+
+    /// What should run and no node accounts for, as this node sees it. An age beyond some `audit_interval`s, while members that
+    /// could run it are alive and a majority is together, is a defect. O(children whose owner is dead or missing).
+    [[nodiscard]] unaccounted_children unaccounted() const
+    {
+        return shell_->read([&](auto& core) { return core.unaccounted(shell_->runtime().now()); });
+    }
+
+    /// What does not add up in the books of this node, in a sentence; empty unless Drover has a defect. For tests. O(children).
+    [[nodiscard]] std::string inconsistency() const
+    {
+        return shell_->read([](auto& core) { return core.inconsistency(); });
     }
 
     [[nodiscard]] std::optional<child_spec> child_spec_of(child_id const& id) const

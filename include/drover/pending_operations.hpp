@@ -13,6 +13,7 @@ struct pending_operations {
     function_table<void(error_code, child_ref)> commands;
     function_table<void(error_code, bytes)> calls;
     function_table<void(error_code)> checkpoints;
+    function_table<void(error_code)> waits;
 
     void complete(core::command_done_effect& effect)
     {
@@ -32,12 +33,19 @@ struct pending_operations {
             done(make_error_code(effect.code));
     }
 
+    void complete(core::wait_done_effect& effect)
+    {
+        if (auto done = waits.take(effect.number))
+            done(make_error_code(effect.code));
+    }
+
     /// The supervisor has stopped: what was asked may have been done, or not.
     void give_up()
     {
         commands.take_all([](auto& done) { done(make_error_code(errc::outcome_unknown), child_ref{}); });
         calls.take_all([](auto& done) { done(make_error_code(errc::outcome_unknown), bytes{}); });
         checkpoints.take_all([](auto& done) { done(make_error_code(errc::shutting_down)); });
+        waits.take_all([](auto& done) { done(make_error_code(errc::shutting_down)); });
     }
 };
 

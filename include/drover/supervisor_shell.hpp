@@ -2,16 +2,16 @@
 #pragma once
 
 #include <drover/base/hash.hpp>
-#include <drover/child/child_timers.hpp>
 #include <drover/child/context.hpp>
-#include <drover/child/guarded.hpp>
-#include <drover/child/instance_table.hpp>
 #include <drover/child/message.hpp>
 #include <drover/child/object.hpp>
 #include <drover/core/supervisor_core.hpp>
 #include <drover/error_code.hpp>
 #include <drover/node.hpp>
 #include <drover/pending_operations.hpp>
+#include <drover/shell_children.hpp>
+#include <drover/shell_journal.hpp>
+#include <drover/supervisor_hooks.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -35,7 +35,6 @@ namespace drover::detail {
 template <class Transport, class Membership, class Placement, class StateStore>
 class supervisor_shell final
     : public node_scope,
-      public child_host,
       public std::enable_shared_from_this<supervisor_shell<Transport, Membership, Placement, StateStore>> {
 public:
     using node_shell_type = node_shell<Transport, Membership>;
@@ -43,9 +42,11 @@ public:
     using core_type = core::supervisor_core<Placement, StateStore>;
     using done_handler = unique_function<void(errc)>;
     using command_handler = unique_function<void(error_code, child_ref)>;
+    using call_handler = unique_function<void(error_code, bytes)>;
 
     supervisor_shell(std::shared_ptr<node_shell_type> node, supervisor_options options, Placement placement, StateStore store)
-        : node_{std::move(node)}, scope_{hash64(options.name)}, name_{options.name}, options_error_{validate(options)},
+        : node_{std::move(node)}, scope_{hash64(options.name)}, name_{options.name},
+          options_error_{validate(options)}, journal_{node_->runtime(), store},
           core_{node_->self(), std::move(options), std::move(placement), std::move(store)}, timer_{node_->runtime()}
     {
     }
@@ -53,7 +54,7 @@ public:
     // Perhaps within the destructor of the execution context: nothing is called and nothing is posted from here.
     ~supervisor_shell()
     {
-        instances_.destroy_all();
+        children_.destroy_all();
         if (started_ && !stopped_)
             node_->remove_scope(name_);
     }
@@ -67,10 +68,10 @@ public:
     {
         expects(!name.empty() && name.size() <= limits::type_name_size_max, "a child type has a name of 1 to 255 octets");
         expects(static_cast<bool>(factory), "a child type has a factory");
-        factories_.insert_or_assign(std::move(name), std::move(factory));
+        children_.add_type(std::move(name), std::move(factory));
         if (!started_)
             return;
-        step([&](time_point now) { core_.set_types(names_of(factories_), now); });
+        step([&](time_point now) { core_.set_types(children_.types(), now); });
     }
 
     void start(done_handler done)
@@ -83,9 +84,9 @@ public:
             return done(code);
         started_ = true;
         start_done_ = std::move(done);
-        node_->start([weak = this->weak_from_this()](errc code) {
+        journal_.open({node_->name(), name_}, this->shared_from_this(), [weak = this->weak_from_this()](journal_failure failure) {
             if (auto const self = weak.lock())
-                self->on_node_started(code);
+                self->on_journal_opened(failure);
         });
     }
 
@@ -93,7 +94,7 @@ public:
     {
         if (!started_ || stopped_) {
             close();
-            return done(errc::success);
+            return journal_.close([done = std::move(done)]() mutable { done(errc::success); });
         }
         stop_done_.push_back(std::move(done));
         step([&](time_point now) { core_.stop(now); });
@@ -115,12 +116,16 @@ public:
         for (auto const& source : core_.state().sources.entries)
             source.port->close();
         node_->remove_scope(name_);
-        instances_.destroy_all();
+        children_.destroy_all();
         if (start_done_)
             std::exchange(start_done_, nullptr)(errc::shutting_down);
         pending_.give_up();
-        for (auto& done : std::exchange(stop_done_, {}))
-            done(errc::success);
+        if (closing_ && stop_done_.empty())
+            return journal_.abandon();
+        journal_.close([self = this->shared_from_this()] {
+            for (auto& done : std::exchange(self->stop_done_, {}))
+                done(errc::success);
+        });
     }
 
     // ---- commands ----------------------------------------------------------------------------------------------------
@@ -135,7 +140,7 @@ public:
         });
     }
 
-    void call_child(child_id id, bytes payload, bool cast, call_done done)
+    void call_child(child_id id, bytes payload, bool cast, call_handler done)
     {
         if (stopped_)
             return done(make_error_code(errc::shutting_down), bytes{});
@@ -143,6 +148,13 @@ public:
             auto const number = core_.call(std::move(id), std::move(payload), cast, now);
             pending_.calls.add(number, std::move(done));
         });
+    }
+
+    void wait_for(version_token const& token, unique_function<void(error_code)> done)
+    {
+        if (stopped_)
+            return done(make_error_code(errc::shutting_down));
+        step([&](time_point now) { pending_.waits.add(core_.wait_for(token, now), std::move(done)); });
     }
 
     /// Reads the core. From any thread.
@@ -155,25 +167,37 @@ public:
 
     void watch(std::function<void(event const&)> watcher)
     {
-        watchers_.push_back(std::move(watcher));
+        hooks_.watchers.push_back(std::move(watcher));
         std::lock_guard const lock{mutex_};
         core_.want_events(true);
     }
 
-    void on_gave_up(std::function<void(std::string const&)> told) { gave_up_handlers_.push_back(std::move(told)); }
+    void on_gave_up(std::function<void(std::string const&)> told) { hooks_.gave_up_handlers.push_back(std::move(told)); }
 
-    void log_to(std::function<void(child_id const&, std::string_view)> sink) { log_sink_ = std::move(sink); }
+    void log_to(std::function<void(child_id const&, std::string_view)> sink) { hooks_.log_sink = std::move(sink); }
+
+    // ---- from the journal, where the store has one -------------------------------------------------------------------
+
+    void on_committed(std::uint64_t number) requires keeps_a_journal<StateStore>
+    {
+        step([&](time_point now) { core_.on_committed(number, now); });
+    }
+
+    void on_commit_failed(std::string_view reason)
+    {
+        step([&](time_point) { core_.on_commit_failed(reason); });
+    }
+
+    [[nodiscard]] std::optional<journal_batch> next_batch() requires keeps_a_journal<StateStore>
+    {
+        std::lock_guard const lock{mutex_};
+        return core_.take_batch();
+    }
 
 private:
     template <class>
     friend class source_runner;
-    using instance = instance_table::instance;
-
-    struct pending_exit {
-        std::shared_ptr<child_link> link;
-        bool normal = true;
-        std::string reason;
-    };
+    friend class shell_children<supervisor_shell>;
 
     // ---- steps -------------------------------------------------------------------------------------------------------
 
@@ -210,12 +234,11 @@ private:
         auto later = false;
         for (; round < rounds_max && !stopped_ && !later; ++round) {
             take_effects();
-            if (effects_.empty() && exits_.empty())
+            if (effects_.empty() && !children_.exits_wait())
                 break;
             later = !carry_out_effects();
             if (!later)
-                for (auto& exit : std::exchange(exits_, {}))
-                    take_exit(exit);
+                children_.take_exits();
         }
         pumping_ = false;
         if (closing_)
@@ -237,6 +260,7 @@ private:
             effects_ = {};
         effects_done_ = 0;
         core_.flush(node_->runtime().now());
+        journal_.commit_next(core_);
         effects_.swap(core_.effects());
     }
 
@@ -259,7 +283,7 @@ private:
         time_point deadline;
         {
             std::lock_guard const lock{mutex_};
-            deadline = std::min(core_.deadline(), timers_.deadline());
+            deadline = std::min(core_.deadline(), children_.deadline());
         }
         if (deadline == armed_for_)
             return;
@@ -282,26 +306,53 @@ private:
             core_.on_time(node_->runtime().now());
         }
         pumping_ = true;
-        auto const now = node_->runtime().now();
-        while (auto due = timers_.take_due(now))
-            take_turn(*due);
+        children_.take_due_turns();
         pumping_ = false;
         pump();
     }
 
-    // ---- from the node -----------------------------------------------------------------------------------------------
+    // ---- the start ---------------------------------------------------------------------------------------------------
+
+    void on_journal_opened(journal_failure const& failure)
+    {
+        if (stopped_)
+            return;
+        if (failure) {
+            event what{event_kind::journal_failed, node_->name(), 0, failure.reason};
+            carry_out(what);
+            return fail_start(failure.code);
+        }
+        node_->start([weak = this->weak_from_this()](errc code) {
+            if (auto const self = weak.lock())
+                self->on_node_started(code);
+        });
+    }
 
     void on_node_started(errc code)
     {
         if (stopped_)
             return;
-        if (code != errc::success) {
-            started_ = false;
-            node_->remove_scope(name_);
-            return std::exchange(start_done_, nullptr)(code);
-        }
-        step([&](time_point now) { core_.start(names_of(factories_), node_->current_view(), now); });
+        if (code != errc::success)
+            return fail_start(code);
+        step([&](time_point now) {
+            journal_.restore(core_, now);
+            core_.start(children_.types(), node_->current_view(), now);
+        });
     }
+
+    // It may be tried again.
+    void fail_start(errc code)
+    {
+        journal_.close([self = this->shared_from_this(), code] {
+            if (self->stopped_)
+                return; // and answered
+            self->started_ = false;
+            self->node_->remove_scope(self->name_);
+            std::exchange(self->start_done_, nullptr)(code);
+        });
+    }
+
+    // ---- from the node -----------------------------------------------------------------------------------------------
 
     void on_view(view const& members) override
     {
@@ -343,101 +394,14 @@ private:
         node_->send(effect.to, scope_, *effect.frame, effect.for_store);
     }
 
-    void carry_out(core::start_effect& effect)
-    {
-        auto const generation = effect.generation;
-        auto const link = std::make_shared<child_link>();
-        auto const& id = link->id;
-        link->host = this;
-        link->id = std::move(effect.id);
-        link->node = node_->name();
-        link->arguments = std::move(effect.arguments);
-        link->generation = generation;
-        link->cause = effect.cause;
-        if (effect.state) {
-            link->state = std::move(effect.state->data);
-            link->state_version = effect.state->schema_version;
-        }
-        auto& made = instances_.add(link);
-        if (auto const reason = start(made, effect.type)) {
-            instances_.destroy(id);
-            return step([&](time_point now) { core_.on_child_start_failed(id, generation, *reason, now); });
-        }
-        made.start_failing = made.child->start_is_failing();
-        if (made.start_failing)
-            return; // its exit says why
-        if (!link->ignored)
-            return step([&](time_point now) { core_.on_child_started(id, generation, now); });
-        instances_.destroy(id);
-        step([&](time_point now) { core_.on_child_start_ignored(id, generation, now); });
-    }
-
-    // The reason why it failed, or none.
-    std::optional<std::string> start(instance& made, std::string const& type)
-    {
-        auto const factory = factories_.find(type);
-        if (factory == factories_.end())
-            return "type '" + type + "' is not registered on this node";
-        return guarded([&] {
-            made.child = factory->second(child_context{made.link});
-            made.child->start();
-        });
-    }
-
-    void carry_out(core::stop_effect& effect)
-    {
-        auto* const found = instances_.find(effect.id, effect.generation);
-        if (found == nullptr)
-            return report_stopped(effect.id, effect.generation, std::nullopt);
-        found->stopping = true;
-        found->save = effect.save;
-        found->link->stopping = true;
-        auto result = stop_result::stopped;
-        if (effect.deadline != brutal_kill)
-            (void)guarded([&] { result = found->child->stop(); });
-        if (result == stop_result::stopped)
-            return finish_stop(effect.id);
-        if (effect.deadline != infinity)
-            timers_.set_deadline(found->link, saturating_add(now(), effect.deadline));
-    }
-
-    void carry_out(core::regrant_effect& effect)
-    {
-        if (auto* const found = instances_.find(effect.id, effect.old_generation)) {
-            found->link->generation = effect.generation;
-            (void)guarded([&] { found->child->regranted(effect.generation); });
-        }
-    }
-
-    void carry_out(core::deliver_effect& effect)
-    {
-        auto* const found = instances_.find(effect.id, effect.generation);
-        if (found == nullptr || found->stopping)
-            return answer(effect.from, effect.number, effect.cast, errc::restarting, {});
-        child_message::answer_function reply;
-        if (!effect.cast)
-            reply = [weak = this->weak_from_this(), from = effect.from, number = effect.number](errc code, bytes payload) {
-                if (auto const self = weak.lock())
-                    self->answer(from, number, false, code, std::move(payload));
-            };
-        auto const link = found->link;
-        auto const failure = guarded([&] {
-            found->child->deliver(child_message{effect.from, std::move(effect.payload), std::move(reply)});
-        });
-        if (failure)
-            exit(link, false, *failure);
-    }
-
-    void answer(std::string const& to, std::uint64_t number, bool cast, errc code, bytes payload)
-    {
-        if (cast || stopped_)
-            return;
-        step([&](time_point now) { core_.on_call_answered(to, number, code, std::move(payload), now); });
-    }
-
+    void carry_out(core::start_effect& effect) { children_.carry_out(effect); }
+    void carry_out(core::stop_effect& effect) { children_.carry_out(effect); }
+    void carry_out(core::regrant_effect& effect) { children_.carry_out(effect); }
+    void carry_out(core::deliver_effect& effect) { children_.carry_out(effect); }
     void carry_out(core::command_done_effect& effect) { pending_.complete(effect); }
     void carry_out(core::call_done_effect& effect) { pending_.complete(effect); }
     void carry_out(core::checkpoint_done_effect& effect) { pending_.complete(effect); }
+    void carry_out(core::wait_done_effect& effect) { pending_.complete(effect); }
     void carry_out(core::read_source_effect& effect) { effect.source->read(effect.number); }
 
     void carry_out(core::started_effect&)
@@ -450,117 +414,10 @@ private:
     {
         close();
         if (!effect.reason.empty())
-            for (auto const& told : std::exchange(gave_up_handlers_, {}))
-                told(effect.reason);
+            hooks_.tell_gave_up(effect.reason);
     }
 
-    void carry_out(event& what)
-    {
-        for (auto const& watcher : watchers_)
-            watcher(what);
-    }
-
-    // ---- instances ---------------------------------------------------------------------------------------------------
-
-    void finish_stop(child_id const& id)
-    {
-        auto* const found = instances_.find(id);
-        if (found == nullptr)
-            return;
-        auto const generation = found->link->generation;
-        std::optional<core::saved_state> saved;
-        if (found->save && found->child) {
-            std::optional<bytes> state;
-            (void)guarded([&] { state = found->child->save(); });
-            if (state && state->size() <= limits::checkpoint_size_max)
-                saved = core::saved_state{found->link->schema_version, std::move(*state)};
-        }
-        instances_.destroy(id);
-        report_stopped(id, generation, std::move(saved));
-    }
-
-    void report_stopped(child_id const& id, generation_number generation, std::optional<core::saved_state> saved)
-    {
-        step([&](time_point now) { core_.on_child_stopped(id, generation, std::move(saved), now); });
-    }
-
-    void take_exit(pending_exit& exit)
-    {
-        if (exit.link->host == nullptr)
-            return;
-        auto const id = exit.link->id;
-        auto const generation = exit.link->generation;
-        auto* const found = instances_.find(id, generation);
-        if (found == nullptr)
-            return;
-        if (found->stopping)
-            return finish_stop(id);
-        auto const start_failed = found->start_failing;
-        instances_.destroy(id);
-        if (start_failed)
-            return step([&](time_point now) { core_.on_child_start_failed(id, generation, exit.reason, now); });
-        auto const kind = exit.normal ? supervision::exit_kind::normal : supervision::exit_kind::failure;
-        step([&](time_point now) { core_.on_child_exit(id, generation, kind, exit.reason, now); });
-    }
-
-    void take_turn(child_timers::due& due)
-    {
-        if (due.turn) {
-            if (auto const failure = guarded([&] { due.turn(); }))
-                exit(due.link, false, *failure);
-            return;
-        }
-        auto const id = due.link->id; // past its shutdown deadline
-        auto const generation = due.link->generation;
-        instances_.destroy(id);
-        report_stopped(id, generation, std::nullopt);
-    }
-
-    // ---- child_host --------------------------------------------------------------------------------------------------
-
-    time_point now() const override { return node_->runtime().now(); }
-
-    std::uint64_t set_timer(std::shared_ptr<child_link> const& link, duration after, unique_function<void()> turn) override
-    {
-        auto const number = timers_.set(link, saturating_add(now(), std::max(after, duration::zero())), std::move(turn));
-        pump_soon(); // to arm the timer
-        return number;
-    }
-
-    void cancel_timer(std::uint64_t timer) override { timers_.cancel(timer); }
-
-    void checkpoint(child_link& link, bytes data, checkpoint_done done) override
-    {
-        auto const number = ++last_checkpoint_;
-        pending_.checkpoints.add(number, std::move(done));
-        step([&](time_point now) {
-            core_.on_checkpoint(link.id, link.generation, {link.schema_version, std::move(data)}, number, now);
-        });
-    }
-
-    void call(child_id target, bytes payload, call_done done) override
-    {
-        call_child(std::move(target), std::move(payload), false, std::move(done));
-    }
-
-    void cast(child_id target, bytes payload) override
-    {
-        call_child(std::move(target), std::move(payload), true, [](error_code, bytes) {});
-    }
-
-    void exit(std::shared_ptr<child_link> const& link, bool normal, std::string reason) override
-    {
-        exits_.push_back({link, normal, std::move(reason)});
-        pump_soon();
-    }
-
-    void log(child_link const& link, std::string_view text) override
-    {
-        if (log_sink_)
-            log_sink_(link.id, text);
-    }
-
-    void post(unique_function<void()> turn) override { node_->runtime().post(std::move(turn)); }
+    void carry_out(event& what) { hooks_.tell(what); }
 
     static constexpr unsigned rounds_max = 64;                // then others get a turn on the strand
     static constexpr std::size_t effects_kept_max = 4 * 1024; // room for so many is kept
@@ -569,7 +426,8 @@ private:
     std::uint64_t scope_;
     std::string name_;
     std::string options_error_;
-    mutable typename runtime_type::mutex_type mutex_; // guards core_
+    [[no_unique_address]] shell_journal<supervisor_shell, runtime_type, StateStore> journal_; // of the core's store
+    mutable typename runtime_type::mutex_type mutex_;                                         // guards core_
     core_type core_;
     typename runtime_type::timer_type timer_;
     time_point armed_for_ = never;
@@ -580,21 +438,15 @@ private:
     bool fed_ = false;
     bool closing_ = false;
 
-    child_factories factories_;
-    instance_table instances_;
-    child_timers timers_;
+    shell_children<supervisor_shell> children_{*this};
     std::remove_cvref_t<decltype(std::declval<core_type&>().effects())> effects_; // being carried out; kept for its room
     std::size_t effects_done_ = 0;
     bool sent_ = false; // something, since a start last waited for it
-    std::vector<pending_exit> exits_;
-    std::uint64_t last_checkpoint_ = 0;
 
     done_handler start_done_;
     std::vector<done_handler> stop_done_;
     pending_operations pending_;
-    std::vector<std::function<void(event const&)>> watchers_;
-    std::vector<std::function<void(std::string const&)>> gave_up_handlers_;
-    std::function<void(child_id const&, std::string_view)> log_sink_;
+    supervisor_hooks hooks_;
 };
 
 } // namespace drover::detail

@@ -10,7 +10,8 @@ vcpkg_cmake_configure(
         -DDROVER_BUILD_TESTS=OFF
         -DDROVER_BUILD_EXAMPLES=OFF
         -DDROVER_BUILD_BENCHMARKS=OFF
-        -DDROVER_INSTALL=ON)
+        -DDROVER_INSTALL=ON
+        -DDROVER_SQLITE=OFF)
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH share/cmake/drover)
 vcpkg_fixup_pkgconfig()

@@ -32,7 +32,7 @@ struct state_store {
     drover::store_effects& effects();
     [[nodiscard]] drover::store_version version() const;
     [[nodiscard]] drover::store_version held_by(std::size_t count) const;
-    [[nodiscard]] bool has_seen(drover::node_id const& writer, drover::store_version) const;
+    [[nodiscard]] bool has_seen(drover::origin_id writer, drover::store_version) const;
     [[nodiscard]] drover::bytes context() const;
     bool covers(drover::bytes_view context, drover::node_id const& peer);
     [[nodiscard]] bool acknowledges(drover::bytes_view context, drover::store_version) const;

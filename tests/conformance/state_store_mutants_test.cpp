@@ -213,7 +213,7 @@ public:
         return has(fault::held_by_nobody) && count > 1 ? 0 : base::held_by(count);
     }
 
-    bool has_seen(node_id const& writer, store_version version) const
+    bool has_seen(drover::origin_id writer, store_version version) const
     {
         return has(fault::has_seen_everything) || base::has_seen(writer, version);
     }
@@ -233,7 +233,7 @@ private:
     {
         drover::crdt_store_options options;
         if (planted == fault::huge_frames)
-            options.part_size_max = 1024 * 1024 * 1024;
+            options.piece_size = options.in_flight_max = 1024 * 1024 * 1024;
         return options;
     }
 

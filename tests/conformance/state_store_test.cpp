@@ -5,6 +5,8 @@
 #include <drover/conformance/state_store.hpp>
 #include <drover/store/crdt_store.hpp>
 
+#include <drover/simulation/disk_journal.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 namespace {
@@ -29,11 +31,40 @@ crdt_store<> eager_store()
     crdt_store_options options;
     options.sync_interval = std::chrono::milliseconds{200};
     options.removal_retention = drover::duration::zero();
-    options.part_size_max = 400 * 1024;
+    options.piece_size = 1024;
+    options.pieces_in_flight_max = 2;
     return crdt_store<>{options};
 }
 
+/// As it is with a journal: on one disk for all lives of a node.
+class stores_on_disks {
+public:
+    using store_type = crdt_store<drover::simulation::disk_journal>;
+
+    store_type operator()(drover::node_id const& id)
+    {
+        auto& disk = (*disks_)[id.name];
+        if (disk == nullptr)
+            disk = std::make_shared<drover::simulation::disk>();
+        crdt_store_options options;
+        options.sync_interval = std::chrono::milliseconds{200};
+        options.removal_retention = drover::duration::zero();
+        return store_type{drover::simulation::disk_journal{disk}, options};
+    }
+
+private:
+    using disks = std::map<std::string, std::shared_ptr<drover::simulation::disk>>;
+    std::shared_ptr<disks> disks_ = std::make_shared<disks>();
+};
+
 } // namespace
+
+TEST_CASE("crdt_store with a journal is a StateStore, and durable", "[conformance]")
+{
+    auto const found = check_state_store(stores_on_disks{}, {200, 8});
+    INFO(text_of(found));
+    CHECK(found.passed());
+}
 
 TEST_CASE("crdt_store is a StateStore", "[conformance]")
 {

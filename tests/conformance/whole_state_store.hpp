@@ -195,7 +195,11 @@ public:
         return held.size() + 1 < count ? 0 : held[count - 2];
     }
 
-    bool has_seen(drover::node_id const& writer, drover::store_version version) const { return at(seen_, writer) >= version; }
+    bool has_seen(drover::origin_id writer, drover::store_version version) const
+    {
+        return std::any_of(seen_.begin(), seen_.end(),
+            [&](auto const& each) { return drover::origin_of(each.first) == writer && each.second >= version; });
+    }
 
     drover::bytes context() const
     {

@@ -34,6 +34,7 @@ function(check_installed)
         share/doc/drover/LICENSE
         share/pkgconfig/drover-json.pc
         share/pkgconfig/drover-net.pc
+        share/pkgconfig/drover-sqlite.pc
         share/pkgconfig/drover.pc)
     file(GLOB_RECURSE found RELATIVE "${moved}" "${moved}/*")
     list(SORT expected)
@@ -93,7 +94,12 @@ function(check_answers)
     ask("found: 1, ${DROVER_VERSION}, net: TRUE" "0.1;CONFIG;REQUIRED;COMPONENTS;net")
     ask("found: 1, ${DROVER_VERSION}, net: TRUE" "CONFIG;REQUIRED;COMPONENTS;net;OPTIONAL_COMPONENTS;pigeon")
     ask("found: 1, ${DROVER_VERSION}, net: TRUE" "CONFIG;REQUIRED;COMPONENTS;net;json")
-    ask("Drover has no component 'pigeon': there are 'net' and, when it was installed with Boost.JSON, 'json'" "CONFIG;REQUIRED;COMPONENTS;pigeon")
+    ask("found: 1, ${DROVER_VERSION}, net: TRUE, sqlite: TRUE, drover::sqlite" "CONFIG;REQUIRED;COMPONENTS;net;sqlite")
+    ask("found: 1, ${DROVER_VERSION}, net: TRUE, sqlite: FALSE" "CONFIG;REQUIRED;COMPONENTS;net;OPTIONAL_COMPONENTS;sqlite"
+        -DCMAKE_DISABLE_FIND_PACKAGE_SQLite3=ON)
+    ask("Drover's component 'sqlite' needs SQLite, which was not found" "CONFIG;REQUIRED;COMPONENTS;sqlite"
+        -DCMAKE_DISABLE_FIND_PACKAGE_SQLite3=ON)
+    ask("Drover has no component 'pigeon': there are 'net', 'sqlite' and, when it was installed with Boost.JSON, 'json'" "CONFIG;REQUIRED;COMPONENTS;pigeon")
     ask("found: 0" "CONFIG;COMPONENTS;pigeon")
     ask("compatible with requested version \"0.2\"" "0.2;CONFIG;REQUIRED")
     ask("compatible with requested version \"1.0\"" "1.0;CONFIG;REQUIRED")
@@ -136,7 +142,8 @@ function(check_vcpkg_port)
     list(SORT found)
     expect_equal("what the port leaves in share" "${found}" "drover/Findxxhash.cmake;drover/copyright;\
 drover/drover-config-version.cmake;drover/drover-config.cmake;drover/drover_json_targets.cmake;\
-drover/drover_targets.cmake;pkgconfig/drover-json.pc;pkgconfig/drover-net.pc;pkgconfig/drover.pc")
+drover/drover_targets.cmake;pkgconfig/drover-json.pc;pkgconfig/drover-net.pc;\
+pkgconfig/drover-sqlite.pc;pkgconfig/drover.pc")
 endfunction()
 
 file(REMOVE_RECURSE "${WORK_DIR}")

@@ -12,6 +12,7 @@
 #include <drover/process.hpp>
 #include <drover/simulation.hpp>
 #include <drover/simulation/local_supervisor.hpp>
+#include <drover/sqlite.hpp>
 
 #include "../headers/use.hpp"
 

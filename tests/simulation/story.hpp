@@ -2,6 +2,7 @@
 #pragma once
 
 #include <drover/simulation.hpp>
+#include <drover/simulation/disk_journal.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -198,11 +199,15 @@ private:
     bool begun_ = false;
 };
 
-/// One run, under this Placement.
-template <class Placement = drover::ring>
+using durable_store = drover::crdt_store<drover::simulation::disk_journal>;
+
+/// One run, under this Placement and on this StateStore. With a `durable_store` every host has a disk, and there are more faults:
+/// the power fails for all at once, a disk refuses to write for a while, and is wiped or an old copy when its host is back.
+template <class Placement = drover::ring, class Store = drover::crdt_store<>>
 class run {
 public:
-    using supervisor = drover::distributed_supervisor<drover::in_memory_transport, drover::static_members, Placement>;
+    using supervisor = drover::distributed_supervisor<drover::in_memory_transport, drover::static_members, Placement, Store>;
+    static constexpr bool durable = Store::capabilities.durable;
 
     explicit run(parameters const& drawn)
         : drawn_{drawn}, world_{drawn.seed}, faults_{drawn.seed, 2}, work_{drawn.seed, 3}, luck_{drawn.seed, 4},
@@ -210,7 +215,8 @@ public:
     {
         for (std::size_t i = 0; i < nodes_.size(); ++i)
             nodes_[i].name = "node-" + std::to_string(i + 1);
-        ledger_.lossless = drawn.loss_per_million == 0 && drawn.failures_per_million == 0;
+        // A claim is on its way to others before the child starts, not on the disk.
+        ledger_.lossless = !durable && drawn.loss_per_million == 0 && drawn.failures_per_million == 0;
         ledger_.fails = [this] { return chaotic_ && luck_.below(1'000'000) < drawn_.failures_per_million; };
         ledger_.on_acknowledged = [this](std::string const& name) {
             if (faults_.chance(10'000))
@@ -226,6 +232,7 @@ public:
 
     [[nodiscard]] drover::simulation::world& world() { return world_; }
     [[nodiscard]] ledger const& book() const { return ledger_; }
+    std::uint64_t power_cuts = 0;
     void narrate(std::ostream& out) { narration_ = &out; }
 
     /// True when nothing was violated.
@@ -240,13 +247,13 @@ public:
         while (world_.now() < end && ledger_.violations.empty()) {
             disturb();
             work();
-            world_.run_for(work_.between(duration{50ms}, duration{600ms}));
+            pass(work_.between(duration{50ms}, duration{600ms}));
             if (!fault_active_ && calm_since_ && world_.now() - *calm_since_ > settle_time)
                 ledger_.whole = true;
         }
         chaotic_ = false;
         heal();
-        world_.run_for(20s);
+        pass(20s);
         judge();
         return ledger_.violations.empty();
     }
@@ -256,6 +263,8 @@ private:
         std::string name;
         std::unique_ptr<supervisor> running;
         std::uint64_t life = 0;
+        std::shared_ptr<drover::simulation::disk> disk = std::make_shared<drover::simulation::disk>();
+        drover::simulation::disk old_disk{}; ///< a copy
     };
 
     static constexpr duration settle_time = 5s;
@@ -266,18 +275,20 @@ private:
     {
         for (auto& node : nodes_)
             start(node);
-        world_.run_for(3s);
+        pass(3s);
         for (auto const& node : nodes_)
             if (!node.running || node.running->members().size() != nodes_.size())
                 ledger_.fail(node.name + " has not joined");
     }
 
     // Nodes die here as soon as they have answered, again and again: that is not the fault of a child, and looks like it.
-    [[nodiscard]] static drover::supervisor_options options_of_all()
+    [[nodiscard]] drover::supervisor_options options_of_all() const
     {
         drover::supervisor_options options;
         options.operation_timeout = 3s;
         options.quarantine_time = 1s;
+        if (durable) // after a power cut, those who are back first know no more than they did
+            options.form_members = nodes_.size() / 2 + 1;
         return options;
     }
 
@@ -287,7 +298,11 @@ private:
         for (auto const& other : nodes_)
             options.seeds.push_back(other.name);
         auto const life = ++which.life;
-        which.running = std::make_unique<supervisor>(world_, options, options_of_all());
+        if constexpr (durable)
+            which.running = std::make_unique<supervisor>(world_, options, options_of_all(), drover::static_members{}, Placement{},
+                Store{drover::simulation::disk_journal{which.disk}});
+        else
+            which.running = std::make_unique<supervisor>(world_, options, options_of_all());
         which.running->add_child_type("counting", [this, life](drover::child_context context) {
             return std::unique_ptr<drover::child_instance>{std::make_unique<drover::detail::object_instance<counting_child>>(
                 std::move(context), [this, life](drover::child_context inner) {
@@ -315,8 +330,15 @@ private:
         if (fault_active_ || !faults_.chance(250'000))
             return;
         auto const length = faults_.between(duration{200ms}, duration{5s});
-        auto const choice = faults_.below(5);
-        if (choice <= 1 && settled())
+        auto const choice = faults_.below(durable ? 8 : 5);
+        if (choice == 5 && settled())
+            power_cut(length);
+        else if (choice == 6)
+            break_disk(length);
+        else if (choice == 7)
+            for (auto& node : nodes_)
+                node.old_disk = *node.disk;
+        else if (choice <= 1 && settled())
             crash_for_a_while(nodes_[faults_.below(nodes_.size())], length);
         else if (choice == 2)
             pause_for_a_while(length);
@@ -356,8 +378,44 @@ private:
         begin_fault();
         crash(victim);
         ledger_.whole = true; // nobody but the dead is disturbed: nothing that was acknowledged may be missed
+        if constexpr (durable) {
+            victim.disk->mend();
+            if (auto const fate = faults_.below(4); fate < 2)
+                *victim.disk = fate == 0 ? drover::simulation::disk{} : victim.old_disk;
+        }
         world_.after(length, [this, &victim] {
             start(victim);
+            end_fault();
+        });
+    }
+
+    // All are off, and come back one after the other: nothing that was acknowledged may be missed.
+    void power_cut(duration length)
+    {
+        begin_fault();
+        ++power_cuts;
+        for (auto& node : nodes_)
+            if (node.running)
+                crash(node);
+        ledger_.whole = true;
+        std::size_t left = nodes_.size();
+        for (auto& node : nodes_) {
+            node.disk->mend();
+            auto const back = length + faults_.between(duration{0}, duration{2s});
+            world_.after(back, [this, &node] { start(node); });
+            if (--left == 0)
+                world_.after(length + 3s, [this] { end_fault(); });
+        }
+    }
+
+    void break_disk(duration length)
+    {
+        auto& victim = nodes_[faults_.below(nodes_.size())];
+        fault_active_ = true;
+        say(victim.name, "DISK FULL");
+        victim.disk->break_down(drover::errc::journal_full, "no room");
+        world_.after(length, [this, &victim] {
+            victim.disk->mend();
             end_fault();
         });
     }
@@ -439,6 +497,32 @@ private:
         }
     }
 
+    // ---- the census --------------------------------------------------------------------------------------------------
+
+    // On every node every spec is in exactly one state, and all that is kept count of adds up: after each event in one run of
+    // five, which costs as much as the run itself, and now and then in the others.
+    void pass(duration length)
+    {
+        if (drawn_.seed % 5 != 0) {
+            world_.run_for(length);
+            return take_census();
+        }
+        (void)world_.run_until(
+            [this] {
+                take_census();
+                return !ledger_.violations.empty();
+            },
+            length);
+    }
+
+    void take_census()
+    {
+        for (auto const& node : nodes_)
+            if (node.running)
+                if (auto wrong = node.running->inconsistency(); !wrong.empty())
+                    ledger_.fail(node.name + ": " + wrong);
+    }
+
     // ---- judgement ---------------------------------------------------------------------------------------------------
 
     void judge()
@@ -454,6 +538,9 @@ private:
         if constexpr (Placement::capabilities.by_load)
             judge_loads();
         judge_agreement();
+        for (auto const& node : nodes_)
+            if (auto const lost = node.running->unaccounted(); lost.count != 0)
+                ledger_.fail(node.name + " does not account for " + std::to_string(lost.count) + " children");
         judge_quiet();
     }
 

@@ -95,3 +95,84 @@ TEST_CASE("a child that was terminated, and one whose work is done, are listed a
     CHECK(all.status("n1", "d") == child_status::ended);
     CHECK(all.status("n2", "d") == child_status::ended);
 }
+
+TEST_CASE("what no node accounts for is counted, with the age of the oldest, until somebody takes it over", "[core][census]")
+{
+    cluster all{3};
+    for (auto const* const id : {"a", "b", "gone"})
+        all.pin(id, "n2");
+    for (auto const* const id : {"a", "b", "gone", "elsewhere"})
+        REQUIRE(all.start("n1", id).code == errc::success);
+    REQUIRE(all.code_of("n1", command_kind::terminate, "gone") == errc::success);
+    all.pass(seconds{100});
+    for (auto const* const name : {"n1", "n2", "n3"})
+        CHECK(all[name].core->unaccounted(all.now).count == 0);
+
+    all.is_lost = [](test_node const&, std::string const&, any_message const&) { return true; };
+    all.crash_and_notice("n2");
+    all.pass(seconds{3});
+    for (auto const* const name : {"n1", "n3"}) {
+        auto const lost = all[name].core->unaccounted(all.now);
+        CHECK(lost.count == 2);
+        CHECK(lost.oldest_age == seconds{3});
+        auto const counts = all[name].core->count_children();
+        CHECK(counts.specs == 4);
+        CHECK(counts.in(child_status::claiming) == 2);
+        CHECK(counts.in(child_status::terminated) == 1);
+        CHECK(counts.in(child_status::running_here) + counts.in(child_status::running_elsewhere) == 1);
+    }
+    all.is_lost = nullptr;
+    all.pass(seconds{1});
+    for (auto const* const name : {"n1", "n3"}) {
+        CHECK(all[name].core->unaccounted(all.now).count == 0);
+        CHECK(all[name].core->unaccounted(all.now).oldest_age == seconds{0});
+        CHECK(all[name].core->counters().audit_repairs == 0);
+    }
+}
+
+TEST_CASE("a spec whose owner's record has not come yet has an age of its own", "[core][census]")
+{
+    cluster all{1};
+    spec_record record;
+    record.creation = 1 << 20;
+    record.spec = cluster::spec_of("c");
+    auto& core = *all["n1"].core;
+    auto& state = const_cast<core_state<pinned, drover::crdt_store<>>&>(core.state());
+    state.input_time = all.now;
+    auto& child = state.children.get("c");
+    state.take_spec(child, record);
+    CHECK(core.unaccounted(all.now + seconds{7}).count == 1);
+    CHECK(core.unaccounted(all.now + seconds{7}).oldest_age == seconds{7});
+    CHECK(core.count_children().in(child_status::unassigned) == 1);
+    CHECK(core.inconsistency().empty());
+    child.terminated = true;
+    state.count(child);
+    CHECK(core.unaccounted(all.now + seconds{7}).count == 0);
+    CHECK(core.inconsistency().empty());
+}
+
+TEST_CASE("books that do not add up are noticed", "[core][census]")
+{
+    cluster all{2};
+    all.pin("c", "n1");
+    all.pin("d", "n2");
+    REQUIRE(all.start("n1", "c").code == errc::success);
+    REQUIRE(all.start("n1", "d").code == errc::success);
+    auto const& core = *all["n1"].core;
+    REQUIRE(core.inconsistency().empty());
+    auto& state = const_cast<core_state<pinned, drover::crdt_store<>>&>(core.state());
+    auto& child = *state.children.find("c");
+    auto& other = *state.children.find("d");
+    SECTION("an instance too many") { ++state.instances_count; }
+    SECTION("a start too many") { ++state.starting_count; }
+    SECTION("a significant child too many") { ++state.significant_count; }
+    SECTION("a wrong load") { ++state.nodes[state.own].load; }
+    SECTION("a child that comes from nowhere") { ++state.nodes[state.own].coming; }
+    SECTION("a lost list") { state.nodes[state.own].owned = nullptr; }
+    SECTION("what runs has no spec") { child.present = false; }
+    SECTION("what runs has been terminated") { child.terminated = true; }
+    SECTION("what runs elsewhere has no owner") { other.owned = false; }
+    SECTION("what has ended counts as load") { other.status = owner_status::ended; }
+    SECTION("somebody waits to be looked at") { state.dirty.push_back(&child); }
+    CHECK_FALSE(core.inconsistency().empty());
+}

@@ -99,6 +99,7 @@ inline std::string print(effect const& what)
         std::string operator()(command_done_effect const&) const { return "command done"; }
         std::string operator()(call_done_effect const&) const { return "call done"; }
         std::string operator()(checkpoint_done_effect const&) const { return "checkpoint done"; }
+        std::string operator()(wait_done_effect const&) const { return "wait done"; }
         std::string operator()(read_source_effect const& each) const { return "read " + each.source->name(); }
         std::string operator()(started_effect const&) const { return "started"; }
         std::string operator()(stopped_effect const&) const { return "stopped"; }
@@ -126,6 +127,7 @@ struct test_node {
     std::map<std::uint64_t, outcome> commands_done;
     std::map<std::uint64_t, std::pair<errc, bytes>> calls_done;
     std::map<std::uint64_t, errc> checkpoints_done;
+    std::map<std::uint64_t, errc> waits_done;
     bool started = false;
     bool stopped = false;
     std::string stopped_because;
@@ -509,6 +511,10 @@ private:
     void carry_out(test_node& node, checkpoint_done_effect const& content)
     {
         REQUIRE(node.checkpoints_done.emplace(content.number, content.code).second);
+    }
+    void carry_out(test_node& node, wait_done_effect const& content)
+    {
+        REQUIRE(node.waits_done.emplace(content.number, content.code).second);
     }
     void carry_out(test_node&, read_source_effect const& content) { content.source->read(content.number); }
     void carry_out(test_node& node, started_effect const&) { REQUIRE_FALSE(std::exchange(node.started, true)); }

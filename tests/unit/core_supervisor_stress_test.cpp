@@ -264,6 +264,8 @@ private:
     void check_books()
     {
         for (auto* const node : all_.running_nodes()) {
+            auto const wrong = node->core->inconsistency();
+            expect(wrong.empty(), node->id.name + ": " + wrong);
             check_counts(*node);
             check_loads(*node);
             check_siblings(*node);

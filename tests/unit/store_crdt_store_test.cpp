@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -132,8 +133,8 @@ TEST_CASE("a store alone keeps what is written, by rank", "[store][crdt]")
     CHECK(a.store.version() == 3);
     CHECK(a.store.held_by(1) == 3);
     CHECK(a.store.held_by(2) == 0);
-    CHECK(a.store.has_seen(n1, 3));
-    CHECK_FALSE(a.store.has_seen(n1, 4));
+    CHECK(a.store.has_seen(drover::origin_of(n1), 3));
+    CHECK_FALSE(a.store.has_seen(drover::origin_of(n1), 4));
     CHECK(a.take().empty());
 }
 
@@ -182,8 +183,8 @@ TEST_CASE("two that meet are brought level, with what each lacks", "[store][crdt
     }
     CHECK(pair.a.store.synchronised(n2));
     CHECK(pair.a.store.level_with(n2));
-    CHECK(pair.a.store.has_seen(n2, 1));
-    CHECK_FALSE(pair.a.store.has_seen(n2, 2));
+    CHECK(pair.a.store.has_seen(drover::origin_of(n2), 1));
+    CHECK_FALSE(pair.a.store.has_seen(drover::origin_of(n2), 2));
     CHECK(pair.a.store.context() == pair.b.store.context());
     CHECK(pair.a.store.effects().changes.size() == 1);
     CHECK(pair.a.store.effects().changes[0].key == "b");
@@ -239,7 +240,7 @@ TEST_CASE("a gap is asked for, and not skipped", "[store][crdt]")
     REQUIRE(sent.size() == 1);
     pair.b.store.on_message(n1, sent[0].second, at({}));
     CHECK(pair.b.value_of("late").empty());
-    CHECK_FALSE(pair.b.store.has_seen(n1, 2));
+    CHECK_FALSE(pair.b.store.has_seen(drover::origin_of(n1), 2));
     converse(pair.a, pair.b, at({})); // b has asked
     CHECK(pair.b.value_of("lost") == "1");
     CHECK(pair.b.value_of("late") == "2");
@@ -296,7 +297,7 @@ TEST_CASE("contexts are compared with the peers in turn, and that repairs a loss
         a.store.on_peer_up(id, at({}));
     for (auto const& id : {n2, n3}) { // both are level
         drover::wire::writer context;
-        context.u8(1).boolean(false).raw(a.store.context());
+        context.u8(1).u8(0).raw(a.store.context());
         a.store.on_message(id, context.view(), at({}));
     }
     (void)a.take();
@@ -311,64 +312,167 @@ TEST_CASE("contexts are compared with the peers in turn, and that repairs a loss
     CHECK(compared == std::vector<std::string>{"n2", "n3", "n2", "n3"});
 }
 
-TEST_CASE("a large delta goes in parts, and a lost part is made good", "[store][crdt]")
+TEST_CASE("a large delta goes in pieces, a few at a time, and counts when all are in", "[store][crdt]")
 {
     crdt_store_options options;
-    options.part_size_max = 100;
-    two_replicas pair{options};
-    auto const large = bytes(1'000, 'x');
-    pair.a.put("large", large);
-    pair.a.store.flush(at({}));
-    auto sent = pair.a.take();
-    REQUIRE(sent.size() > 10);
-    for (auto const& [to, frame] : sent)
-        CHECK(frame.size() <= options.part_size_max + 20);
-    SECTION("all arrive")
-    {
-        for (auto const& [to, frame] : sent)
-            pair.b.store.on_message(n1, frame, at({}));
-        CHECK(pair.b.value_of("large") == large);
-        converse(pair.a, pair.b, at({}));
-        CHECK(pair.a.store.held_by(2) == 2);
+    options.piece_size = 100;
+    options.pieces_in_flight_max = 3;
+    replica a{n1, options};
+    for (int i = 0; i < 40; ++i)
+        a.put("key-" + std::to_string(i), bytes(20, 'x'));
+    a.store.flush(at({}));
+    replica b{n2, options};
+    std::vector<node_id> const members{n1, n2};
+    for (auto* const each : {&a, &b})
+        each->store.set_members(members);
+    a.store.on_peer_up(n2, at({}));
+    b.store.on_peer_up(n1, at({}));
+    auto now = at({});
+    std::size_t rounds = 0;
+    auto lose_at = std::numeric_limits<std::size_t>::max();
+    SECTION("all arrive") {}
+    SECTION("one is lost") { lose_at = 4; }
+    auto written = false;
+    for (; !b.store.has_seen(drover::origin_of(n1), a.store.version()) || !written; ++rounds) {
+        REQUIRE(rounds < 400);
+        now += milliseconds{5};
+        for (auto* const each : {&a, &b}) {
+            each->store.on_time(now);
+            auto const sent = each->take();
+            if (rounds > 10)
+                CHECK(sent.size() <= options.pieces_in_flight_max + 1);
+            for (auto const& [to, frame] : sent) {
+                CHECK(frame.size() < 2 * options.piece_size);
+                if (rounds != lose_at)
+                    (each == &a ? b : a).store.on_message(each->id, frame, now);
+            }
+        }
+        if (!written && rounds == 5) { // replaces what was sent, and what was not
+            written = true;
+            a.put("key-0", "new");
+            a.put("key-39", "new");
+            a.store.flush(now);
+            CHECK_FALSE(b.store.has_seen(drover::origin_of(n1), 1));
+        }
     }
-    SECTION("one is lost")
-    {
-        sent.erase(sent.begin() + 4);
-        for (auto const& [to, frame] : sent)
-            pair.b.store.on_message(n1, frame, at({}));
-        CHECK(pair.b.value_of("large").empty());
-    }
-    SECTION("two change places")
-    {
-        std::swap(sent[3], sent[4]);
-        for (auto const& [to, frame] : sent)
-            pair.b.store.on_message(n1, frame, at({}));
-        CHECK(pair.b.value_of("large").empty());
-    }
-    for (int tenth = 1; tenth < 40; ++tenth) {
-        pair.a.store.on_time(at(milliseconds{100 * tenth}));
-        converse(pair.a, pair.b, at(milliseconds{100 * tenth}));
-    }
-    CHECK(pair.b.value_of("large") == large);
-    CHECK(pair.a.store.held_by(2) == 2);
-    CHECK(pair.b.store.rejected_count() == 0);
+    converse(a, b, now);
+    CHECK(rounds > 8);
+    CHECK(b.value_of("key-0") == "new");
+    CHECK(b.value_of("key-39") == "new");
+    CHECK(b.store.digest() == a.store.digest());
+    CHECK(a.store.held_by(2) == 42);
+    CHECK(a.store.rejected_count() + b.store.rejected_count() == 0);
 }
 
-TEST_CASE("parts that are more than a whole delta may be are not taken", "[store][crdt]")
+TEST_CASE("pieces that are more than a whole delta may be are not taken", "[store][crdt]")
 {
     crdt_store_options options;
-    options.part_size_max = 100;
+    options.piece_size = 100;
     options.delta_size_max = 5'000;
+    replica a{n1, options};
+    for (int i = 0; i < 100; ++i)
+        a.put("key-" + std::to_string(i), bytes(60, 'x'));
+    a.store.flush(at({}));
+    replica b{n2, options};
+    meet(a, b, at({}));
+    CHECK(b.value_of("key-0").empty());
+    CHECK(a.store.held_by(2) == 0);
+    CHECK(b.store.rejected_count() > 0);
+}
+
+TEST_CASE("while one peer sends a large delta, the others are not asked for the same", "[store][crdt]")
+{
+    crdt_store_options options;
+    options.piece_size = 100;
+    replica a{n1, options};
+    replica c{n3, options};
+    for (int i = 0; i < 40; ++i)
+        a.put("key-" + std::to_string(i), bytes(20, 'x'));
+    a.store.flush(at({}));
+    meet(a, c, at({}));
+    for (int i = 0; i < 20; ++i) {
+        c.store.on_time(at(milliseconds{i}));
+        converse(a, c, at(milliseconds{i}));
+    }
+    REQUIRE(c.value_of("key-39").size() == 20);
+    replica b{n2, options};
+    std::vector<replica*> const all{&a, &b, &c};
+    for (auto* const each : {&a, &c}) {
+        each->store.on_peer_up(n2, at(seconds{1}));
+        b.store.on_peer_up(each->id, at(seconds{1}));
+    }
+    std::size_t pieces = 0;
+    for (auto now = at(seconds{1}); now < at(seconds{3}); now += milliseconds{5})
+        for (auto* const each : all) {
+            each->store.on_time(now);
+            for (auto const& [to, frame] : each->take())
+                for (auto* const other : all)
+                    if (other->id.name == to) {
+                        pieces += frame[0] == 4 ? 1U : 0U;
+                        other->store.on_message(each->id, frame, now);
+                    }
+        }
+    CHECK(b.value_of("key-39").size() == 20);
+    CHECK(pieces > 10);
+    CHECK(pieces < 25); // of one, and the first of the other
+}
+
+TEST_CASE("what is pushed to a peer that does not answer is bounded, and the rest follows when it does", "[store][crdt]")
+{
+    crdt_store_options options;
+    options.in_flight_max = 1'000;
     two_replicas pair{options};
-    pair.a.put("large", bytes(6'000, 'x'));
-    pair.a.store.flush(at({}));
-    converse(pair.a, pair.b, at({}));
-    CHECK(pair.b.value_of("large").empty());
-    CHECK(pair.a.store.held_by(2) == 1);
-    drover::wire::writer part;
-    part.u8(3).number(1).number(0).number(std::uint64_t{1} << 40);
-    pair.b.store.on_message(n1, part.view(), at({}));
-    CHECK(pair.b.store.rejected_count() > 0);
+    std::size_t octets = 0;
+    for (int i = 0; i < 100; ++i) {
+        pair.a.put("key-" + std::to_string(i), bytes(50, 'x'));
+        pair.a.store.flush(at(milliseconds{i / 2}));
+        for (auto const& [to, frame] : pair.a.take())
+            octets += frame.size(); // not delivered
+    }
+    CHECK(octets > 500);
+    CHECK(octets <= options.in_flight_max);
+    pair.b.store.on_time(at(seconds{1}));
+    pair.a.store.on_time(at(seconds{1}));
+    converse(pair.a, pair.b, at(seconds{1}));
+    CHECK(pair.b.value_of("key-99").size() == 50);
+    CHECK(pair.a.store.held_by(2) == 101);
+}
+
+TEST_CASE("of two concurrent writes the later one wins, however many others one side made", "[store][crdt]")
+{
+    two_replicas pair; // from now on apart
+    for (int i = 0; i < 1'000; ++i)
+        pair.a.put("k", "early");
+    pair.a.store.flush(at(seconds{1}));
+    (void)pair.a.take();
+    pair.b.store.on_time(at(seconds{2}));
+    pair.b.put("k", "late");
+    pair.b.store.flush(at(seconds{2}));
+    pair.a.store.on_time(at(seconds{3}));
+    pair.b.store.on_time(at(seconds{3}));
+    converse(pair.a, pair.b, at(seconds{3}));
+    CHECK(pair.a.value_of("k") == "late");
+    CHECK(pair.b.value_of("k") == "late");
+    // Who saw it outranks it, though its clock is behind.
+    replica c{{"n0", 0}};
+    meet(pair.a, c, at(seconds{3}));
+    REQUIRE(c.value_of("k") == "late");
+    c.put("k", "behind");
+    c.store.flush(at(seconds{3}));
+    converse(pair.a, c, at(seconds{3}));
+    CHECK(pair.a.value_of("k") == "behind");
+}
+
+TEST_CASE("replicas that saw the same and hold something else are noticed", "[store][crdt]")
+{
+    two_replicas pair;
+    pair.a.store.on_time(at(seconds{1}));
+    converse(pair.a, pair.b, at(seconds{1}));
+    CHECK(pair.a.store.divergences_count() + pair.b.store.divergences_count() == 0);
+    drover::wire::writer lie; // what b has seen, and another digest
+    lie.u8(1).u8(2 | 8).fixed64(pair.b.store.digest() + 1).raw(pair.b.store.context());
+    pair.a.store.on_message(n2, lie.view(), at(seconds{1}));
+    CHECK(pair.a.store.divergences_count() == 1);
 }
 
 TEST_CASE("an acknowledgement waits until what its sender had seen is seen here too", "[store][crdt]")
@@ -464,12 +568,12 @@ TEST_CASE("no frame, well-formed or not, makes a store fall over", "[store][crdt
 {
     drover::random_stream random{11};
     crdt_store_options options;
-    options.part_size_max = 60;
+    options.piece_size = 60;
     two_replicas source{options};
     for (int i = 0; i < 8; ++i)
         source.a.put("key-" + std::to_string(i % 5), bytes(static_cast<std::size_t>(i) * 10, 'x'));
     source.a.store.remove(record_table::spec, "key-1", {0, 0});
-    std::vector<bytes> valid{"\x01\x01" + source.b.store.context()};
+    std::vector<bytes> valid{"\x01\x02" + source.b.store.context()};
     source.a.store.flush(at({}));
     for (auto& [to, frame] : source.a.take())
         valid.push_back(std::move(frame));
@@ -508,11 +612,11 @@ TEST_CASE("nobody has seen more of a store's own writes than it made", "[store][
     two_replicas pair;
     auto const delta_upto = [](std::uint64_t upto) {
         drover::wire::writer out;
-        return out.u8(2).number(1).node(n1).number(0).number(upto).take();
+        return out.u8(3).number(1).node(n1).number(0).number(upto).number(0).number(0).take();
     };
     pair.a.store.on_message(n2, delta_upto(1), at({}));
     CHECK(pair.a.store.rejected_count() == 0);
     pair.a.store.on_message(n2, delta_upto(2), at({}));
     CHECK(pair.a.store.rejected_count() == 1);
-    CHECK_FALSE(pair.a.store.has_seen(n1, 2));
+    CHECK_FALSE(pair.a.store.has_seen(drover::origin_of(n1), 2));
 }

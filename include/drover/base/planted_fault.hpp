@@ -15,6 +15,7 @@ enum class planted_fault : std::uint8_t {
     acknowledged_too_early = 4, ///< one member is a majority
     second_instance_kept = 5,   ///< an instance that lost a conflict goes on
     stop_not_awaited = 6,       ///< a child is handed over without the state of the instance that stops
+    change_missed = 7,          ///< a record that another node changed is not looked at
 };
 
 #ifdef DROVER_PLANTED_FAULT

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <drover/base/limits.hpp>
+#include <drover/conformance/journal_part.hpp>
 #include <drover/conformance/report.hpp>
 #include <drover/conformance/store_laws.hpp>
 #include <drover/conformance/store_network.hpp>
@@ -49,6 +50,8 @@ private:
         node_id const id{"alone " + std::to_string(++made_), 1};
         std::unique_ptr<store_type> made{new store_type(make_store(make_, id))};
         made->open(id);
+        auto const failure = open_journal(*made, id.name);
+        found_.check(failure.empty(), "the journal cannot be opened: ", failure);
         made->set_members(std::vector<node_id>{id});
         return made;
     }
@@ -69,6 +72,7 @@ private:
                                      : store->put(record_table::spec, "key " + std::to_string(i % 2), low, "value");
             found_.check(made > last && store->version() == made, "write ", i, " returned ", made, " after ", last,
                 ", and the version is ", store->version());
+            commit_all(*store, time_point{});
             found_.check(store->held_by(1) == store->version(), "held_by(1) is ", store->held_by(1), ", and the version is ",
                 store->version());
             last = made;
@@ -208,7 +212,8 @@ private:
         found_.check(store->effects().sends.empty(), "it says that it is not replicated, and sends");
         found_.check(store->held_by(1) == store->version(), "what is written is not held by one");
         found_.check(store->held_by(2) == 0, "it says that it is not replicated, and that another holds what is written");
-        found_.check(!store->has_seen(other, 1), "it says that it is not replicated, and that it has seen a write of another");
+        found_.check(
+            !store->has_seen(origin_of(other), 1), "it says that it is not replicated, and that it has seen a write of another");
     }
 
     report& found_;

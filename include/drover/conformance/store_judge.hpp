@@ -80,11 +80,12 @@ public:
     {
         auto const& made = run_.log[write];
         auto const& writer = at(made.writer).id;
+        auto const origin = origin_of(writer);
         auto const& store = std::as_const(at(index)).store();
         if (made.version != 0)
-            run_.check(store_law::has_seen, !store.has_seen(writer, made.version) || at(index).holds(write), at(index).id.name,
+            run_.check(store_law::has_seen, !store.has_seen(origin, made.version) || at(index).holds(write), at(index).id.name,
                 " claims to have seen a write of ", writer.name);
-        run_.check(store_law::has_seen, !store.has_seen(writer, made.version + 1'000'000), at(index).id.name,
+        run_.check(store_law::has_seen, !store.has_seen(origin, made.version + 1'000'000), at(index).id.name,
             " claims to have seen a write that was never made");
     }
 
@@ -262,7 +263,7 @@ private:
     [[nodiscard]] static bool knows(Replica const& here, Replica const& there)
     {
         return here.store().level_with(there.id) && here.store().synchronised(there.id)
-            && (there.store().version() == 0 || here.store().has_seen(there.id, there.store().version()))
+            && (there.store().version() == 0 || here.store().has_seen(origin_of(there.id), there.store().version()))
             && here.store().acknowledges(there.store().context(), here.store().version());
     }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <drover/base/random.hpp>
+#include <drover/conformance/journal_part.hpp>
 #include <drover/conformance/store_judge.hpp>
 #include <drover/conformance/watched_store.hpp>
 
@@ -51,6 +52,7 @@ public:
     /// Beyond so many in one second a store that never rests is stopped.
     static constexpr std::uint64_t messages_per_second_max = 10'000;
     static constexpr std::uint64_t wakeups_per_second_max = 10'000;
+    static constexpr duration commit_time_max = std::chrono::milliseconds{20};
 
     store_network(store_run& run, Make& make, std::uint64_t seed)
         : run_{run}, make_{make}, random_{seed}, judge_{run, replicas_, counting_}
@@ -68,6 +70,11 @@ public:
             std::make_unique<replica>(run_, index, id, std::unique_ptr<store_type>(new store_type(make_store(make_, id)))));
         judge_.on_added();
         at(index).step(input::other, [&](store_type& store) { store.open(id); });
+        if constexpr (keeps_a_journal<store_type>)
+            at(index).step(input::message, [&](store_type& store) {
+                auto const failure = open_journal(store, id.name);
+                run_.check(store_law::durable, failure.empty(), "the journal of ", id.name, " cannot be opened: ", failure);
+            });
         counting_.push_back(index);
         members_changed();
         for (std::size_t other = 0; other < index && joined; ++other)
@@ -80,6 +87,8 @@ public:
     void kill(std::size_t index, bool counts = false)
     {
         at(index).alive = false;
+        close_journal(at(index).store());
+        std::erase_if(committing_, [&](commit const& each) { return each.of == index; });
         drop_frames([&](flight const& each) { return each.from == index || each.to == index; });
         judge_.on_killed(index);
         if (!counts)
@@ -187,6 +196,10 @@ public:
         each.step(input::other, [&](store_type& store) { store.flush(run_.now); });
         for (auto& message : std::exchange(each.outbox, {}))
             send(index, message);
+        if constexpr (keeps_a_journal<store_type>)
+            if (auto batch = each.store().take_batch())
+                committing_.push_back(
+                    {run_.now + random_.between(std::chrono::milliseconds{1}, commit_time_max), index, std::move(*batch)});
         judge_.after_turn(index);
     }
 
@@ -202,6 +215,8 @@ public:
             }
             if (!flying_.empty() && flying_.begin()->at <= run_.now)
                 deliver();
+            else if (finish_commits())
+                continue;
             else
                 wake();
         }
@@ -218,7 +233,7 @@ public:
         auto const context = each.store().context();
         auto const held = each.held();
         each.told = false;
-        each.step(input::other, [&](store_type& store) { store.on_time(run_.now); });
+        each.step(input::time, [&](store_type& store) { store.on_time(run_.now); });
         run_.check(store_law::early,
             each.outbox.empty() && !each.told && each.store().deadline() == deadline && each.store().context() == context
                 && each.held() == held,
@@ -276,6 +291,29 @@ private:
         bool operator<(flight const& other) const { return std::tie(at, order) < std::tie(other.at, other.order); }
     };
 
+    // On its way to stable storage: lost when the process is.
+    struct commit {
+        time_point at;
+        std::size_t of;
+        journal_batch batch;
+    };
+
+    bool finish_commits()
+    {
+        auto const found =
+            std::find_if(committing_.begin(), committing_.end(), [&](commit const& each) { return each.at <= run_.now; });
+        if (found == committing_.end())
+            return false;
+        auto const done = std::move(*found);
+        committing_.erase(found);
+        if constexpr (keeps_a_journal<store_type>) {
+            auto const failure = at(done.of).store().journal()->commit(done.batch);
+            run_.check(store_law::durable, !failure, "a commit failed: ", failure.reason);
+            turn(done.of, input::other, [&](store_type& store) { store.on_committed(done.batch.number, run_.now); });
+        }
+        return true;
+    }
+
     void members_changed()
     {
         std::vector<node_id> members;
@@ -301,6 +339,8 @@ private:
     [[nodiscard]] time_point next_event()
     {
         auto next = flying_.empty() ? never : flying_.begin()->at;
+        for (auto const& each : committing_)
+            next = std::min(next, each.at);
         for (auto const index : living())
             next = std::min(next, at(index).store().deadline());
         return next;
@@ -311,7 +351,7 @@ private:
         for (auto const index : living()) {
             if (at(index).store().deadline() > run_.now)
                 continue;
-            turn(index, input::other, [&](store_type& store) { store.on_time(run_.now); });
+            turn(index, input::time, [&](store_type& store) { store.on_time(run_.now); });
             auto const moved = run_.check(store_law::deadline, at(index).store().deadline() > run_.now, at(index).id.name,
                 " was woken at its deadline, and still wants to be woken then");
             if (!moved)
@@ -370,6 +410,7 @@ private:
     std::vector<std::size_t> counting_; // members
     std::set<std::pair<std::size_t, std::size_t>> muted_;
     std::set<flight> flying_;
+    std::vector<commit> committing_;
     std::vector<bytes>* recorded_ = nullptr;
     std::uint64_t sent_ = 0;
     std::uint64_t messages_count_ = 0;

@@ -64,6 +64,7 @@ public:
     enum class input : std::uint8_t {
         write,   ///< a local write: may change its record, and sends nothing
         message, ///< may change records, and says which
+        time,    ///< as a message, once one has come
         other,   ///< changes no record
     };
 
@@ -173,14 +174,15 @@ private:
             return std::any_of(changes.begin(), changes.end(),
                 [&](auto const& change) { return change.table == slot.table && change.key == slot.key; });
         };
-        run_.check(
-            store_law::changes, kind == input::message || changes.empty(), id.name, " names a change, and no message had come");
+        heard_ |= kind == input::message;
+        auto const may_change = kind == input::message || (kind == input::time && heard_);
+        run_.check(store_law::changes, may_change || changes.empty(), id.name, " names a change, and no message had come");
         for (std::size_t slot = 0; slot < sights_.size(); ++slot) {
             auto const now = look_at(slot);
             if (expected_slot_ == slot)
                 judge_own_write(slot, now);
             else
-                judge_change(kind, slot, now, named(run_.slots[slot]));
+                judge_change(may_change, slot, now, named(run_.slots[slot]));
         }
     }
 
@@ -196,7 +198,7 @@ private:
         take(slot, now);
     }
 
-    void judge_change(input kind, std::size_t slot, record_sight const& now, bool named)
+    void judge_change(bool may_change, std::size_t slot, record_sight const& now, bool named)
     {
         auto const& before = sights_[slot];
         auto const same = now == before;
@@ -204,7 +206,7 @@ private:
             forgotten.emplace_back(slot, *before.rank);
         if (!before.write && !now.write && !now.rank)
             run_.check(store_law::changes, true);
-        else if (kind == input::message)
+        else if (may_change)
             run_.check(store_law::changes, same || named, id.name, " shows a change that it does not name");
         else
             run_.check(store_law::changes, same, id.name, " shows a change, and no message had come");
@@ -270,6 +272,7 @@ private:
     }
 
     store_run& run_;
+    bool heard_ = false; // a message has come
     std::size_t index_;
     std::unique_ptr<Store> store_;
     std::vector<record_sight> sights_;

@@ -17,7 +17,7 @@ class acknowledgements {
 public:
     explicit acknowledgements(State& state) : core_{state} {}
 
-    void add(std::size_t holders, hold what, time_point now)
+    void add(holders_asked holders, hold what, time_point now)
     {
         what.deadline = saturating_add(now, core_.options.operation_timeout);
         auto& queue = core_.holds[holders];
@@ -27,14 +27,15 @@ public:
         set_timer(now);
     }
 
-    /// Calls `done` for everything that enough members hold by now. Members that left do not have to.
+    /// Calls `done` for everything that enough members hold by now. Members that left do not have to, unless a number was asked
+    /// for.
     template <class Done>
     void release(Done&& done)
     {
         auto const members = std::max<std::size_t>(1, core_.roster.members_count());
         for (auto at = core_.holds.begin(); at != core_.holds.end();) {
             auto& [holders, queue] = *at;
-            auto const held = core_.store.held_by(std::min(holders, members));
+            auto const held = core_.store.held_by(holders.fixed ? holders.count : std::min(holders.count, members));
             while (!queue.empty() && queue.front().version <= held) {
                 auto const what = std::move(queue.front());
                 queue.pop_front();

@@ -9,15 +9,17 @@
 
 namespace drover::core {
 
-/// A pass over all children, in slices: after every regroup, and every `audit_interval`. Work is driven by events; what an
-/// event missed is found here.
+/// A pass over all children, in slices: after every change of who takes part, and every `audit_interval`. Work is driven by
+/// events; what an event missed is found here, and counted as a repair when nothing but time began the pass.
 template <class State>
 class audit {
 public:
     explicit audit(State& state) : core_{state} {}
 
-    void start()
+    /// `by_time`: nothing has happened since the pass before.
+    void start(bool by_time = false)
     {
+        core_.audit_by_time = by_time && (!core_.audit_running || core_.audit_by_time);
         core_.audit_position = 0;
         core_.audit_running = true;
     }
@@ -33,8 +35,11 @@ public:
             auto* const child = order[core_.audit_position];
             if (core_.owned_here(*child) ? core_.relieving : core_.reviewing)
                 child->review = true;
-            if (needs_attention(*child))
+            if (needs_attention(*child)) {
+                auto const alone = core_.audit_by_time && !child->dirty && !child->review;
                 core_.mark(*child);
+                child->audited = alone;
+            }
             if (core_.regrouped && child->present && !child->owned && !child->local)
                 unsettled.push_back(child);
             if (core_.regrouped && core_.quorate && child->local && !child->local->claim.right.quorate

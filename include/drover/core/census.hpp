@@ -4,6 +4,7 @@
 #include <drover/core/core_state.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -24,8 +25,9 @@ enum class child_status : std::uint8_t {
     parked,     ///< failed too often; `reason` says how
     ended,      ///< its work is done
     terminated, ///< by request
-    unassigned, ///< nobody is recorded to own it, or nobody that could run it is alive
+    unassigned, ///< nobody is recorded to own it
 };
+inline constexpr std::size_t child_statuses_count = 11;
 
 [[nodiscard]] constexpr char const* to_string(child_status status)
 {
@@ -58,14 +60,24 @@ struct child_info {
     std::uint32_t node_deaths = 0;     ///< in a row, of nodes where it had just started
 };
 
-/// As OTP's `count_children`.
+/// As OTP's `count_children`, and the census.
 struct child_counts {
     std::size_t specs = 0;
     std::size_t supervisors = 0; ///< children that are supervisors themselves
     std::size_t workers = 0;     ///< the others
     std::size_t active = 0;      ///< running or about to, anywhere
     std::size_t parked = 0;
-    std::size_t local = 0; ///< instances on this node
+    std::size_t local = 0;                                     ///< instances on this node
+    std::array<std::size_t, child_statuses_count> by_status{}; ///< each spec is counted once
+
+    [[nodiscard]] std::size_t in(child_status status) const { return by_status[static_cast<std::size_t>(status)]; }
+};
+
+/// Specs that should run and that no node accounts for, as this node sees it: nobody is recorded to own them, or their owner is
+/// dead, and nobody has taken them over yet.
+struct unaccounted_children {
+    std::size_t count = 0;
+    duration oldest_age{}; ///< since the owner died, or since this node heard of the spec or lost the owner's record
 };
 
 namespace core {
@@ -95,6 +107,33 @@ template <class State>
     if (child.status == owner_status::parked)
         return child_status::parked;
     return child.owner == core.own ? child_status::starting : child_status::running_elsewhere;
+}
+
+template <class State>
+[[nodiscard]] bool is_unaccounted(State const& core, child_entry const& child)
+{
+    return child.wanted_running() && !child.local && (!child.owned || !core.nodes[child.owner].alive);
+}
+
+/// O(children whose owner is dead or missing). Ages are exact to a millisecond, and come round every seven weeks.
+template <class State>
+[[nodiscard]] unaccounted_children unaccounted(State const& core, time_point now)
+{
+    unaccounted_children result;
+    auto const look_through = [&](child_entry const* child, duration age_max) {
+        for (; child != nullptr; child = child->next_owned) {
+            if (!is_unaccounted(core, *child))
+                continue;
+            ++result.count;
+            auto const age = std::chrono::milliseconds{child_entry::ms_of(now) - child->since_ms};
+            result.oldest_age = std::max(result.oldest_age, std::min<duration>(age, age_max));
+        }
+    };
+    look_through(core.nodes.unassigned(), duration::max());
+    for (node_index index = 0; index < core.nodes.size(); ++index)
+        if (auto const& node = core.nodes[index]; !node.alive)
+            look_through(node.owned, now - node.died);
+    return result;
 }
 
 template <class State>
@@ -145,6 +184,7 @@ template <class State>
         if (!child->present)
             continue;
         ++counts.specs;
+        ++counts.by_status[static_cast<std::size_t>(status_of(core, *child))];
         ++(child->supervisor ? counts.supervisors : counts.workers);
         auto const active = child->wanted_running() && child->owned;
         counts.active += active && child->status == owner_status::active ? 1U : 0U;

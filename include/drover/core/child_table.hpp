@@ -166,17 +166,19 @@ struct child_entry {
     bool significant_counted : 1 = false; ///< it is significant, and has not ended
     bool grouped : 1 = false;             ///< placed with its group
     bool supervisor : 1 = false;          ///< it supervises children of its own
+    bool unassigned : 1 = false;          ///< in the list of those that should run and have no owner
+    bool audited : 1 = false;             ///< in the queue of the reconciler because of the audit alone
     restart_rule restart{};
     owner_status status{};
     std::uint32_t type = 0; ///< index of the type's name
     node_index owner = no_node;
-    std::uint32_t since_ms = 0; ///< when the claim became known here; comes round every seven weeks
+    std::uint32_t since_ms = 0; ///< when the claim, or that there is none, became known here; comes round every seven weeks
     std::uint64_t creation = 0;
     request_id request;
     generation_number generation = 0;
     generation_number term = 0;
 
-    child_entry* next_owned = nullptr; ///< of the same owner
+    child_entry* next_owned = nullptr; ///< of the same owner, or of those that have none
     child_entry* previous_owned = nullptr;
 
     std::unique_ptr<local_child> local;

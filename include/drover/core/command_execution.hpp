@@ -240,6 +240,7 @@ private:
         record->request = request;
         record->spec = message.spec;
         core_.write_spec(*child, *record);
+        core_.mark(*child); // one that is terminated is forgotten if it is temporary now
         if (child->local && child->local->state == local_state::parked)
             forgive(*child->local); // another spec, another chance
         if (child->local && child->local->state != local_state::stopping && child->wanted_running()) {

@@ -100,12 +100,15 @@ public:
             return on_stale_start(operation, reply);
         if (code == errc::not_found && operation.message.kind == command_kind::remove && operation.attempts > 1)
             code = errc::success; // the first attempt was carried out, and its answer lost
+        if (code == errc::success && reply.code == errc::success) {
+            operation.ref.written = {origin_of(from), reply.version};
+            operation.holders = reply.holders;
+        }
         if (code != errc::success || reply.holders <= 1)
             return complete(reply.number, code, std::move(operation.ref), reply.reason);
         operation.answered = true;
         operation.answerer = from;
         operation.version = reply.version;
-        operation.holders = reply.holders;
         complete_if_two_suffice(operation);
     }
 
@@ -121,11 +124,10 @@ public:
         while (!core_.commands.empty()) {
             auto const& [number, operation] = *core_.commands.begin();
             auto const under_way = operation.target != no_node;
-            complete(number,
-                operation.answered ? errc::not_acknowledged
-                    : under_way    ? errc::outcome_unknown
-                                   : code,
-                {operation.message.spec.id, {}, 0}, {});
+            if (operation.answered)
+                give_up_waiting(number);
+            else
+                complete(number, under_way ? errc::outcome_unknown : code, {operation.message.spec.id, {}, 0}, {});
         }
     }
 
@@ -155,7 +157,7 @@ public:
 
     // ---- acknowledgement ---------------------------------------------------------------------------------------------
 
-    void hold_until(std::size_t holders, hold what, time_point now)
+    void hold_until(holders_asked holders, hold what, time_point now)
     {
         acknowledgements<State>{core_}.add(holders, std::move(what), now);
     }
@@ -179,7 +181,7 @@ public:
         what.what = hold::kind::start;
         what.id = *child.id;
         what.generation = child.local->claim.generation;
-        hold_until(2, std::move(what), now);
+        hold_until({2}, std::move(what), now);
     }
 
     /// What was answered earlier, and only waited for our own sight of it.
@@ -245,9 +247,9 @@ public:
         auto const holders = core_.holders_of(waiting.level);
         if (reply.code == errc::success) {
             reply.version = waiting.version;
-            reply.holders = holders;
+            reply.holders = holders.count;
         }
-        if (reply.code == errc::success && holders > 1) {
+        if (reply.code == errc::success && holders.count > 1) {
             hold what;
             what.version = waiting.version;
             what.what = hold::kind::command;
@@ -297,6 +299,8 @@ private:
         if (found == core_.commands.end())
             return;
         core_.aim(found->second, no_node);
+        if (code == errc::success)
+            note_holders(ref, found->second.holders);
         if (auto const& asked = found->second; asked.source != no_source) {
             core_.sources.answers.push_back({asked.source, asked.message.kind, asked.message.spec.id, code, std::move(reason)});
             core_.sources.wake();
@@ -331,11 +335,44 @@ private:
             return;
         auto& operation = found->second;
         if (now >= operation.deadline)
-            return complete(number, operation.answered ? errc::not_acknowledged : errc::timed_out, operation.ref, {});
+            return operation.answered ? give_up_waiting(number) : complete(number, errc::timed_out, operation.ref, {});
         if (operation.answered)
             look_again(operation, operation.deadline);
         else
             route(operation, now);
+    }
+
+    // It was done, and too few are known to hold it.
+    void give_up_waiting(std::uint64_t number)
+    {
+        auto& operation = core_.commands.at(number);
+        auto ref = std::move(operation.ref);
+        note_holders(ref, holders_known(operation));
+        auto reason = "held by " + std::to_string(ref.holders_count) + " of " + std::to_string(ref.members_count)
+            + " members as far as is known, and " + std::to_string(operation.holders) + " were asked for";
+        complete(number, errc::not_acknowledged, std::move(ref), std::move(reason));
+    }
+
+    void note_holders(child_ref& ref, std::uint64_t holders) const
+    {
+        ref.members_count = static_cast<std::uint32_t>(std::max<std::size_t>(1, core_.roster.members_count()));
+        ref.holders_count = static_cast<std::uint32_t>(std::min<std::uint64_t>(holders, ref.members_count));
+    }
+
+    // O(members log members), where this node carried it out. Otherwise this node knows of that one and of itself.
+    [[nodiscard]] std::size_t holders_known(command_operation const& operation) const
+    {
+        if (operation.answerer != core_.self) {
+            auto const there = core_.nodes.find(operation.answerer);
+            auto const here = core_.store.has_seen(origin_of(operation.answerer), operation.version);
+            return (there != no_node && core_.nodes[there].alive ? 1U : 0U) + (here ? 1U : 0U);
+        }
+        std::size_t known = 1;
+        for (auto unknown = core_.roster.members_count() + 1; unknown - known > 1;) {
+            auto const middle = known + (unknown - known) / 2;
+            (core_.store.held_by(middle) >= operation.version ? known : unknown) = middle;
+        }
+        return known;
     }
 
     void route(command_operation& operation, time_point now)
@@ -376,7 +413,7 @@ private:
     [[nodiscard]] bool two_suffice(command_operation const& operation) const
     {
         return operation.holders <= 2 && operation.answerer != core_.self
-            && core_.store.has_seen(operation.answerer, operation.version);
+            && core_.store.has_seen(origin_of(operation.answerer), operation.version);
     }
 
     void complete_if_two_suffice(command_operation& operation)

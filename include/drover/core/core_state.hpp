@@ -9,6 +9,7 @@
 #include <drover/core/events.hpp>
 #include <drover/core/messages.hpp>
 #include <drover/core/node_table.hpp>
+#include <drover/core/operations.hpp>
 #include <drover/core/options.hpp>
 #include <drover/core/records.hpp>
 #include <drover/core/roster.hpp>
@@ -21,9 +22,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -43,46 +47,13 @@ struct regroup_timer {
     std::uint64_t number = 0;
 };
 struct audit_timer {};
+struct wait_timer {};
 struct initial_timer {}; ///< children of the initial list that nobody has started yet are looked for
 struct form_timer {};    ///< the cluster is not waited for any longer
 struct drain_timer {};
 struct sources_timer {}; ///< a source of children is to be looked at
 using core_timer = std::variant<child_timer, commands_timer, calls_timer, hold_timer, regroup_timer, audit_timer, drain_timer,
-    initial_timer, form_timer, sources_timer>;
-
-/// A command that was given on this node, and waits for its answer.
-struct command_operation {
-    command_message message;
-    time_point deadline{};
-    time_point due = never; ///< to be looked at
-    unsigned attempts = 0;
-    node_index target = no_node;
-    std::uint32_t source = no_source; ///< that asked for it
-    bool answered = false;            ///< done there; only the acknowledgement is missing
-    std::uint64_t version = 0;        ///< of the store of the node that answered
-    std::uint64_t holders = 0;
-    node_id answerer;
-    child_ref ref;
-};
-
-/// A call or cast that was given on this node.
-struct call_operation {
-    call_message message;
-    time_point deadline{};
-    node_index target = no_node; ///< while it is under way
-    time_point due = never;      ///< to be looked at
-};
-
-/// Something that is complete, or may begin, once a write of this node is held by enough members.
-struct hold {
-    std::uint64_t version = 0;
-    time_point deadline{};
-    enum class kind : std::uint8_t { command, checkpoint, start } what{};
-    std::string requester;    ///< of a command
-    std::uint64_t number = 0; ///< of the command, or of the checkpoint
-    child_id id;              ///< of a checkpoint or a start
-    generation_number generation = 0;
-};
+    initial_timer, form_timer, wait_timer, sources_timer>;
 
 /// A child that is to be started in its turn.
 struct start_in_turn {
@@ -179,10 +150,13 @@ struct core_state {
     std::map<std::uint64_t, call_operation> calls;
     time_point commands_due = never; ///< when the commands are looked at next
     time_point calls_due = never;
-    std::map<std::size_t, std::deque<hold>> holds; ///< by the number of members asked for; versions and deadlines ascend
+    std::map<holders_asked, std::deque<hold>> holds; ///< versions and deadlines ascend
     bool hold_timer_set = false;
     std::deque<std::pair<request_id, reply_message>> answered; ///< the last commands carried out here, against repetition
     std::uint64_t next_request = 1;
+    std::map<std::uint64_t, awaited_write> awaited;                     ///< by number; deadlines ascend
+    std::set<std::pair<version_token, std::uint64_t>> awaited_by_token; ///< the same
+    bool awaited_timer_set = false;
 
     // forming and the initial list
     bool form_over = false;                  ///< the cluster is not waited for any longer
@@ -194,8 +168,9 @@ struct core_state {
     std::size_t audit_position = 0;
     bool audit_running = false;
     bool audit_timer_set = false;
-    bool reviewing = false; ///< by load: this node has become a candidate, so what it should take over is looked for
-    bool relieving = false; ///< by load: who takes part is settled, so what this node carries beyond its bound goes elsewhere
+    bool audit_by_time = false; ///< nothing but time began the pass: what it finds, an event has missed
+    bool reviewing = false;     ///< by load: this node has become a candidate, so what it should take over is looked for
+    bool relieving = false;     ///< by load: who takes part is settled, so what this node carries beyond its bound goes elsewhere
     std::uint64_t relieved_epoch = 0; ///< of the roster, at the last audit that a timer began
 
     // leaving
@@ -223,10 +198,25 @@ struct core_state {
 
     void mark(child_entry& child)
     {
+        child.audited = false;
         if (child.dirty)
             return;
         child.dirty = true;
         dirty.push_back(&child);
+    }
+
+    /// Of whatever a step on a child may do, a number each: equal when it did nothing.
+    [[nodiscard]] auto progress() const
+    {
+        return std::tuple{store.version(), effects.size(), effects_after_sends.size(), timers.size(), children.size(),
+            instances_count, starts_waiting.size(), regroup_wanted};
+    }
+
+    /// The audit has found something to do for this child.
+    void count_repair(bytes_view id, generation_number generation)
+    {
+        ++counters.audit_repairs;
+        tell(event_kind::audit_repaired, id, generation);
     }
 
     /// Pre: the child has no local part.
@@ -355,15 +345,15 @@ struct core_state {
         return count;
     }
 
-    [[nodiscard]] std::size_t holders_of(acknowledge level) const
+    [[nodiscard]] holders_asked holders_of(acknowledge level) const
     {
         auto const members = std::max<std::size_t>(1, roster.members_count());
         switch (level) {
-        case acknowledge::majority: return planted(planted_fault::acknowledged_too_early) ? 1 : members / 2 + 1;
-        case acknowledge::all: return members;
-        case acknowledge::local: return 1;
+        case acknowledge::majority: return {planted(planted_fault::acknowledged_too_early) ? 1 : members / 2 + 1};
+        case acknowledge::all: return {members};
+        case acknowledge::local: return {1};
         }
-        return static_cast<std::size_t>(level);
+        return {static_cast<std::size_t>(level), true};
     }
 
     /// The operation is to be looked at then, with those that are due as well by that time: one timer serves all of them.
@@ -423,6 +413,16 @@ struct core_state {
     void emit(Effect&& what)
     {
         effects.push_back(std::forward<Effect>(what));
+    }
+
+    /// What was to wait for the sends before it is next.
+    void append_later_effects()
+    {
+        auto& later = effects_after_sends;
+        if (effects.empty())
+            return effects.swap(later);
+        effects.insert(effects.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
+        later.clear();
     }
 
     // ---- records -----------------------------------------------------------------------------------------------------
@@ -501,6 +501,7 @@ struct core_state {
             take_owner(child, *record);
         else
             nodes.set_owner(child, no_node);
+        count(child);
     }
 
     void take_owner(child_entry& child, owner_record const& record)
@@ -519,6 +520,10 @@ struct core_state {
     void count(child_entry& child)
     {
         nodes.set_counted(child, child.owned && child.wanted_running());
+        if (auto const unassigned = !child.owned && child.wanted_running(); unassigned != child.unassigned) {
+            child.since_ms = child_entry::ms_of(input_time);
+            nodes.set_unassigned(child, unassigned);
+        }
         if (auto const significant = child.significant && child.wanted_running(); significant != child.significant_counted) {
             child.significant_counted = significant;
             significant_count += significant ? 1U : ~std::size_t{0};

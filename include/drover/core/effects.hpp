@@ -5,6 +5,7 @@
 #include <drover/base/error.hpp>
 #include <drover/base/identity.hpp>
 #include <drover/core/events.hpp>
+#include <drover/core/version_token.hpp>
 #include <drover/supervision/child_spec.hpp>
 #include <drover/supervision/start_cause.hpp>
 
@@ -17,13 +18,22 @@
 
 namespace drover {
 
-/// Where a child runs.
+/// Where a child runs; in the answer to a command, also what that wrote.
 struct child_ref {
     child_id id;
     std::string node;
     generation_number generation = 0;
 
-    friend bool operator==(child_ref const&, child_ref const&) = default;
+    // In an answer, success or `not_acknowledged`; otherwise nothing.
+    version_token written{};         ///< can be waited for on another node, and read there then
+    std::uint32_t holders_count = 0; ///< so many members are known to hold it, perhaps more do,
+    std::uint32_t members_count = 0; ///< of so many that have neither left nor were removed
+
+    /// The same instance.
+    friend bool operator==(child_ref const& left, child_ref const& right)
+    {
+        return left.id == right.id && left.node == right.node && left.generation == right.generation;
+    }
 };
 
 } // namespace drover
@@ -115,6 +125,12 @@ struct checkpoint_done_effect {
     errc code{};
 };
 
+/// The answer to `wait_for`.
+struct wait_done_effect {
+    std::uint64_t number = 0;
+    errc code{};
+};
+
 /// Read this source of children; answer with `on_source_read`, once, with the number.
 struct read_source_effect {
     std::shared_ptr<source_port> source;
@@ -128,6 +144,6 @@ struct stopped_effect {
 };
 
 using effect = std::variant<send_effect, start_effect, stop_effect, regrant_effect, deliver_effect, command_done_effect,
-    call_done_effect, checkpoint_done_effect, read_source_effect, started_effect, stopped_effect, event>;
+    call_done_effect, checkpoint_done_effect, wait_done_effect, read_source_effect, started_effect, stopped_effect, event>;
 
 } // namespace drover::core

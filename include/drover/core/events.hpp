@@ -40,6 +40,7 @@ enum class event_kind : std::uint8_t {
     source_failed,         ///< it could not be read: nothing changes, and it is tried again
     source_entry_refused,  ///< one entry of its list, which is left out, or what it asked for
     source_applied,        ///< its list and the children differed, and do no more
+    audit_repaired,        ///< the audit found that this child had been missed: without faults, a defect
 };
 
 [[nodiscard]] constexpr char const* to_string(event_kind kind)
@@ -75,6 +76,7 @@ enum class event_kind : std::uint8_t {
     case event_kind::source_failed: return "source failed";
     case event_kind::source_entry_refused: return "source entry refused";
     case event_kind::source_applied: return "source applied";
+    case event_kind::audit_repaired: return "audit repaired";
     }
     return "?";
 }

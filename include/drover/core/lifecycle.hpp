@@ -224,6 +224,8 @@ private:
         local.ordinal = record.ordinal;
         core_.join_group(child, record.spec.group);
         write_claim(child);
+        for (auto& waiting : local.waiters)
+            waiting.version = core_.store.version(); // what they are told of is the new claim
         return local;
     }
 

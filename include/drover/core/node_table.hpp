@@ -74,25 +74,46 @@ public:
         if (child.owner == owner)
             return;
         set_counted(child, false);
-        if (child.owner != no_node) {
-            if (child.previous_owned != nullptr)
-                child.previous_owned->next_owned = child.next_owned;
-            else
-                nodes_[child.owner].owned = child.next_owned;
-            if (child.next_owned != nullptr)
-                child.next_owned->previous_owned = child.previous_owned;
-        }
+        set_unassigned(child, false);
+        if (child.owner != no_node)
+            unlink(child, nodes_[child.owner].owned);
         child.owner = owner;
-        child.previous_owned = child.next_owned = nullptr;
-        if (owner == no_node)
-            return;
-        child.next_owned = nodes_[owner].owned;
-        if (child.next_owned != nullptr)
-            child.next_owned->previous_owned = &child;
-        nodes_[owner].owned = &child;
+        if (owner != no_node)
+            link(child, nodes_[owner].owned);
     }
 
+    /// A child is listed as one that should run and has no owner, or not any more. Pre: it has none. O(1).
+    void set_unassigned(Child& child, bool unassigned)
+    {
+        if (child.unassigned == unassigned)
+            return;
+        child.unassigned = unassigned;
+        if (unassigned)
+            link(child, unassigned_);
+        else
+            unlink(child, unassigned_);
+    }
+
+    /// The first of those that should run and have no owner.
+    [[nodiscard]] Child const* unassigned() const { return unassigned_; }
+
 private:
+    static void link(Child& child, Child*& first)
+    {
+        child.next_owned = first;
+        if (first != nullptr)
+            first->previous_owned = &child;
+        first = &child;
+    }
+
+    static void unlink(Child& child, Child*& first)
+    {
+        (child.previous_owned != nullptr ? child.previous_owned->next_owned : first) = child.next_owned;
+        if (child.next_owned != nullptr)
+            child.next_owned->previous_owned = child.previous_owned;
+        child.previous_owned = child.next_owned = nullptr;
+    }
+
     using place = std::vector<node_index>::const_iterator;
 
     [[nodiscard]] place place_of(node_id const& id) const
@@ -103,6 +124,7 @@ private:
 
     std::vector<node_entry> nodes_;
     std::vector<node_index> sorted_; // by id
+    Child* unassigned_ = nullptr;
 };
 
 using node_entry = basic_node_entry<child_entry>;

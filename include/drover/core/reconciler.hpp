@@ -30,7 +30,10 @@ public:
             auto* const child = core_.dirty.back();
             core_.dirty.pop_back();
             child->dirty = false;
-            reconcile(*child);
+            if (child->audited)
+                repair(*child);
+            else
+                reconcile(*child);
         }
     }
 
@@ -209,6 +212,18 @@ public:
     }
 
 private:
+    // The audit alone asks for it: if there is something to do, an event has missed it.
+    void repair(child_entry& child)
+    {
+        child.audited = false;
+        auto const before = core_.progress();
+        auto const id = core_.events_wanted ? bytes{*child.id} : bytes{}; // reconciling may be its end
+        auto const generation = child.generation;
+        reconcile(child);
+        if (core_.progress() != before)
+            core_.count_repair(id, generation);
+    }
+
     [[nodiscard]] bool provisional_here(child_entry const& child) const
     {
         return child.local && child.local->state == local_state::running && !child.local->claim.right.quorate
@@ -261,17 +276,21 @@ private:
     {
         if (child.local)
             return stop(child, stop_cause::terminate);
-        auto const left_behind = !child.owned || child.owner == core_.own || !core_.nodes[child.owner].alive;
-        if (child.restart == restart_rule::temporary && child.terminated && left_behind && core_.regrouped
-            && core_.home(child) == core_.own)
-            life_.remove_records(child); // its node died before it had stopped
+        if (child.restart != restart_rule::temporary || !child.terminated || !core_.regrouped)
+            return;
+        auto const left_behind = !child.owned || !core_.nodes[child.owner].alive; // its node died before it had stopped
+        if (core_.owned_here(child) || (left_behind && core_.home(child) == core_.own))
+            life_.remove_records(child);
     }
 
     void end_for_good(child_entry& child, bool temporary)
     {
-        life_.end(child);
-        if (temporary)
-            life_.remove_records(child);
+        if (!temporary)
+            return life_.end(child);
+        life_.remove_records(child);
+        for (auto& waiting : child.local->waiters)
+            waiting.version = core_.store.version(); // who reads what they are told of finds no spec
+        life_.drop(child, errc::success);
     }
 
     void reconcile_own(child_entry& child)
@@ -415,6 +434,8 @@ private:
     {
         if (record.status == owner_status::parked || record.node_deaths >= limits::node_deaths_max)
             return record.node_deaths; // in quarantine, or isolated
+        if (owner.died == time_point{})
+            return record.node_deaths; // before we came: a journal, or others, told us of it, and nobody knows how long it ran
         if (!child.is_young(owner.died, core_.options.suspicion_time))
             return 0;
         auto const as_much_suspects = owner.young_counts[record.node_deaths == 0 ? 0 : 1];

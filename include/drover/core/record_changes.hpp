@@ -1,7 +1,9 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
 #pragma once
 
+#include <drover/base/planted_fault.hpp>
 #include <drover/core/audit.hpp>
+#include <drover/core/awaited_writes.hpp>
 #include <drover/core/commands.hpp>
 #include <drover/core/core_state.hpp>
 #include <drover/core/reconciler.hpp>
@@ -28,14 +30,25 @@ public:
         auto const changes = std::exchange(effects.changes, {});
         for (auto const& change : changes)
             on_record_changed(change.table, change.key, now);
-        if (!changes.empty() || effects.acknowledgement_changed) {
+        auto const acknowledged = std::exchange(effects.acknowledgement_changed, false);
+        if (!changes.empty() || acknowledged) {
             regroup<State>{core_}.on_store_changed();
             commands<State>{core_}.on_store_changed();
         }
-        if (std::exchange(effects.acknowledgement_changed, false))
+        if (acknowledged)
             commands<State>{core_}.on_acknowledged();
         if (!changes.empty())
             working(now).run();
+        if (!changes.empty() || acknowledged)
+            awaited_writes<State>{core_}.on_store_changed();
+    }
+
+    /// What a journal had: acted on once all have told what they know.
+    void take_restored(time_point now)
+    {
+        core_.input_time = now;
+        for (auto const& change : std::exchange(core_.store.effects().changes, {}))
+            on_record_changed(change.table, change.key, now);
     }
 
 private:
@@ -50,7 +63,8 @@ private:
             core_.read_owner(child);
         else
             take_spec(child, now);
-        core_.mark(child);
+        if (!planted(planted_fault::change_missed))
+            core_.mark(child);
     }
 
     void take_spec(child_entry& child, time_point now)
@@ -68,13 +82,12 @@ private:
     {
         auto const found = core_.store.find(record_table::roster, name);
         auto record = found ? decode_roster_record(found->value) : std::nullopt;
-        if (!record || name == core_.self.name)
+        if (!record || (name == core_.self.name && core_.phase != phase::created)) // what an earlier life wrote counts
             return;
         core_.nodes.intern({std::string{name}, record->incarnation});
         // What happened before we came is over.
         auto const record_gave_up = record->part == participation::gave_up && core_.phase == phase::running;
         auto reason = record->reason;
-        core_.form_over = core_.form_over || record->formed;
         core_.roster.set(name, std::move(*record));
         if (record_gave_up)
             core_.giving_up = std::move(reason);

@@ -3,12 +3,15 @@
 
 #include <drover/base/expects.hpp>
 #include <drover/core/audit.hpp>
+#include <drover/core/awaited_writes.hpp>
+#include <drover/core/books.hpp>
 #include <drover/core/calls.hpp>
 #include <drover/core/census.hpp>
 #include <drover/core/child_sources.hpp>
 #include <drover/core/commands.hpp>
 #include <drover/core/core_state.hpp>
 #include <drover/core/initial_children.hpp>
+#include <drover/core/leaving.hpp>
 #include <drover/core/reconciler.hpp>
 #include <drover/core/record_changes.hpp>
 #include <drover/core/regroup.hpp>
@@ -63,9 +66,8 @@ public:
         if (state_.leaving())
             return;
         if (state_.phase < phase::running)
-            return finish_stop();
-        state_.write_roster(participation::leaving);
-        drain(now);
+            return leave().finish();
+        leave().begin(now);
         advance(now);
     }
 
@@ -251,7 +253,7 @@ public:
     {
         expects(state_.phase == phase::created, "a journal is read before the start");
         state_.store.restore(std::move(contents));
-        take_store_effects(now);
+        record_changes<state_type>{state_}.take_restored(now);
     }
 
     /// What is to be committed next, off the strand; `on_committed` with its number follows. Call after `flush`.
@@ -296,6 +298,14 @@ public:
         return number;
     }
 
+    /// `wait_done_effect` with the returned number follows, once.
+    std::uint64_t wait_for(version_token const& token, time_point now)
+    {
+        auto const number = state_.next_request++;
+        awaited().add(number, token, now);
+        return number;
+    }
+
     // ---- effects -----------------------------------------------------------------------------------------------------
 
     /// Pushes what was written, and orders what is to be done. Call when no input waits.
@@ -308,7 +318,7 @@ public:
         if (!state_.holds.empty())
             ordering().on_acknowledged();
         working(now).release_starts();
-        append_later_effects();
+        state_.append_later_effects();
     }
 
     /// What is to be done, in order; the caller takes it, and may leave an empty vector that has room.
@@ -339,11 +349,19 @@ public:
         return record ? std::optional{std::move(record->spec)} : std::nullopt;
     }
 
+    /// The write, and all that came of it, can be read here.
+    [[nodiscard]] bool has_seen(version_token const& token) const
+    {
+        return token.version == 0 || state_.store.has_seen(token.origin, token.version);
+    }
+
     [[nodiscard]] std::vector<child_info> which_children(bool only_local) const
     {
         return core::which_children(state_, only_local);
     }
     [[nodiscard]] child_counts count_children() const { return core::count_children(state_); }
+    [[nodiscard]] unaccounted_children unaccounted(time_point now) const { return core::unaccounted(state_, now); }
+    [[nodiscard]] std::string inconsistency() const { return books<state_type>{state_}.inconsistency(); }
     [[nodiscard]] std::string explain(bytes_view id) { return core::explain(state_, id); }
     [[nodiscard]] drover::counters const& counters() const { return state_.counters; }
     [[nodiscard]] core::phase current_phase() const { return state_.phase; }
@@ -358,10 +376,12 @@ private:
     using ordering_type = commands<state_type>;
 
     [[nodiscard]] ordering_type ordering() { return ordering_type{state_}; }
+    [[nodiscard]] awaited_writes<state_type> awaited() { return awaited_writes<state_type>{state_}; }
     [[nodiscard]] calls<state_type> calling() { return calls<state_type>{state_}; }
     [[nodiscard]] core::audit<state_type> auditing() { return core::audit<state_type>{state_}; }
     [[nodiscard]] initial_children<state_type> initial() { return initial_children<state_type>{state_}; }
     [[nodiscard]] child_sources<state_type> sources() { return child_sources<state_type>{state_}; }
+    [[nodiscard]] core::leaving<state_type> leave() { return core::leaving<state_type>{state_}; }
     [[nodiscard]] regroup<state_type> group() { return regroup<state_type>{state_}; }
     [[nodiscard]] reconciler<state_type, ordering_type> working(time_point now) { return {state_, ordering(), now}; }
 
@@ -384,11 +404,11 @@ private:
             run_when_formed(now);
         working(now).release_starts();
         if (!state_.giving_up.empty() && state_.phase == phase::running)
-            give_up(now);
+            leave().give_up(now);
         if (std::exchange(state_.regroup_wanted, false) && state_.regrouped)
             regroup_now(now);
         if (state_.leaving())
-            advance_leaving(now);
+            leave().go_on(now);
     }
 
     // ---- view and regroup --------------------------------------------------------------------------------------------
@@ -434,7 +454,9 @@ private:
     // Nothing is placed before the cluster has formed: otherwise the first node would start all, and move most of it soon.
     void run_when_formed(time_point now)
     {
-        if (!state_.regrouped || (!state_.form_over && state_.members_alive_count() < state_.options.form_members))
+        if (!state_.regrouped)
+            return;
+        if (!state_.form_over && !somebody_has_formed() && state_.members_alive_count() < state_.options.form_members)
             return;
         state_.phase = phase::running;
         if (state_.options.form_members > 1)
@@ -449,6 +471,18 @@ private:
         initial().begin(now);
         state_.sources.wake();
         take_store_effects(now);
+    }
+
+    // Of the living: what a journal says of a cluster that was switched off does not count.
+    [[nodiscard]] bool somebody_has_formed() const
+    {
+        for (node_index index = 0; index < state_.nodes.size(); ++index) {
+            auto const& node = state_.nodes[index];
+            auto const* const record = index != state_.own && node.alive ? state_.roster.find(node.id.name) : nullptr;
+            if (record != nullptr && record->formed && record->incarnation == node.id.incarnation)
+                return true;
+        }
+        return false;
     }
 
     // ---- messages ----------------------------------------------------------------------------------------------------
@@ -503,17 +537,18 @@ private:
     {
         state_.audit_timer_set = false;
         state_.relieving = std::exchange(state_.relieved_epoch, state_.roster.epoch()) == state_.roster.epoch();
-        start_audit();
+        auditing().start(true);
     }
 
     void on_timer(initial_timer const&, time_point now) { initial().on_timer(now); }
     void on_timer(sources_timer const&, time_point now) { sources().on_timer(now); }
     void on_timer(form_timer const&, time_point) { state_.form_over = true; }
+    void on_timer(wait_timer const&, time_point now) { awaited().on_timer(now); }
 
     void on_timer(drain_timer const&, time_point)
     {
         if (state_.phase == phase::draining || state_.phase == phase::saying_goodbye)
-            finish_stop();
+            leave().finish();
     }
 
     // ---- audit -------------------------------------------------------------------------------------------------------
@@ -523,67 +558,15 @@ private:
     void audit(time_point now)
     {
         for (auto* const child : auditing().look(now)) {
-            if (child->owned)
+            if (child->owned) {
                 working(now).settle_provisional_later(*child);
-            else
-                working(now).claim_unowned(*child);
+                continue;
+            }
+            auto const before = state_.store.version();
+            working(now).claim_unowned(*child);
+            if (state_.audit_by_time && state_.store.version() != before)
+                state_.count_repair(*child->id, child->generation);
         }
-    }
-
-    // ---- leaving -----------------------------------------------------------------------------------------------------
-
-    void drain(time_point now)
-    {
-        state_.phase = phase::draining;
-        state_.drain_deadline = saturating_add(now, state_.options.drain_timeout);
-        state_.timers.set(state_.drain_deadline, drain_timer{});
-        ordering().fail_all(errc::shutting_down);
-        for (auto* const child : state_.children.order())
-            if (child->local || state_.owned_here(*child))
-                state_.mark(*child);
-    }
-
-    // Here, and with that on every node: whoever hears of it does the same.
-    void give_up(time_point now)
-    {
-        state_.gave_up = true;
-        state_.tell(event_kind::supervisor_gave_up, state_.options.name, 0, state_.giving_up);
-        state_.write_roster(participation::gave_up);
-        drain(now);
-        working(now).run();
-    }
-
-    void advance_leaving(time_point now)
-    {
-        if (state_.phase == phase::draining && state_.instances_count == 0) {
-            state_.phase = phase::saying_goodbye;
-            if (!state_.gave_up)
-                state_.write_roster(participation::left);
-            state_.goodbye_version = state_.store.version();
-            state_.store.flush(now);
-            take_store_effects(now);
-        }
-        if (state_.phase == phase::saying_goodbye && state_.store.held_by(state_.members_alive_count()) >= state_.goodbye_version)
-            finish_stop();
-    }
-
-    void finish_stop()
-    {
-        ordering().fail_all(errc::shutting_down);
-        calling().fail_all(errc::shutting_down);
-        state_.phase = phase::stopped;
-        state_.tell(event_kind::supervisor_stopped, state_.options.name);
-        state_.effects_after_sends.push_back(stopped_effect{state_.gave_up ? state_.giving_up : std::string{}});
-        append_later_effects();
-    }
-
-    void append_later_effects()
-    {
-        auto& later = state_.effects_after_sends;
-        if (state_.effects.empty())
-            return state_.effects.swap(later);
-        state_.effects.insert(state_.effects.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
-        later.clear();
     }
 
     state_type state_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <drover/base/bytes.hpp>
+#include <drover/base/hash.hpp>
 #include <drover/base/identity.hpp>
 #include <drover/base/time.hpp>
 #include <drover/policy/capabilities.hpp>
@@ -48,6 +49,11 @@ struct record_view {
 
 /// Names a local write: acknowledgement is asked by it. Grows with every write; 0 is before the first.
 using store_version = std::uint64_t;
+
+/// One life of one node as a writer, in short.
+using origin_id = std::uint64_t;
+
+[[nodiscard]] inline origin_id origin_of(node_id const& node) { return hash64(node.name, node.incarnation); }
 
 /// What a store wants done, and what it saw.
 struct store_effects {
@@ -101,12 +107,12 @@ concept talks_to_peers = requires(S& s, S const& c, node_id const& id, bytes_vie
 
 /// Says who holds what.
 template <class S>
-concept says_who_holds = requires(S& s, S const& c, node_id const& id, store_version version, bytes_view context,
-        std::size_t count) {
+concept says_who_holds = requires(S& s, S const& c, node_id const& id, origin_id writer, store_version version,
+        bytes_view context, std::size_t count) {
         // every local write up to it is held by `count` members, this one included
         { c.held_by(count) } -> std::same_as<store_version>;
-        { c.has_seen(id, version) } -> std::same_as<bool>; // that node's write of this version is known here
-        { c.context() } -> std::same_as<bytes>;            // what this replica has seen, encoded
+        { c.has_seen(writer, version) } -> std::same_as<bool>; // that life's write of this version is known here
+        { c.context() } -> std::same_as<bytes>;                // what this replica has seen, encoded
         // has seen all that the peer's context names; asks for it if not
         { s.covers(context, id) } -> std::same_as<bool>;
         { c.acknowledges(context, version) } -> std::same_as<bool>; // that context includes our writes up to this one

@@ -1,8 +1,7 @@
 // Copyright the Drover authors. Distributed under the Boost Software License, Version 1.0.
 #pragma once
 
-#include <drover/base/hash.hpp>
-#include <drover/base/identity.hpp>
+#include <drover/policy/state_store.hpp>
 #include <drover/wire/reader.hpp>
 #include <drover/wire/writer.hpp>
 
@@ -14,10 +13,8 @@
 
 namespace drover::store {
 
-/// One life of one node as a writer: short enough to be in every acknowledgement.
-using origin_id = std::uint64_t;
-
-[[nodiscard]] inline origin_id origin_of(node_id const& node) { return hash64(node.name, node.incarnation); }
+using drover::origin_id; // short enough to be in every acknowledgement
+using drover::origin_of;
 
 /// Counts the writes of one origin, from 1.
 using sequence_number = std::uint64_t;
@@ -70,6 +67,16 @@ public:
                 return false;
         }
         return true;
+    }
+
+    /// What both have seen. O(origins log origins).
+    [[nodiscard]] static causal_context common(causal_context const& left, causal_context const& right)
+    {
+        causal_context result;
+        for (auto const& entry : left.items_)
+            if (auto const sequence = std::min(entry.sequence, right.at(entry.origin)); sequence > 0)
+                result.items_.push_back({entry.origin, sequence});
+        return result;
     }
 
     [[nodiscard]] std::vector<item> const& items() const { return items_; }

@@ -26,10 +26,14 @@ namespace drover::store {
 /// found from the ends of the lists, in proportion to the answer. A write that lost is not kept: the context remembers that it
 /// was seen.
 ///
-/// Winner of a key: larger rank, then larger stamp (a Lamport clock: a write that saw another is larger), then larger origin.
-/// It is a maximum of a total order, so merging is commutative, associative and idempotent.
+/// Winner of a key: larger rank, then larger stamp, then larger origin. It is a maximum of a total order, so merging is
+/// commutative, associative and idempotent. Stamps are those of a hybrid logical clock (Kulkarni et al. 2014): a write that saw
+/// another is larger, and of two that did not see each other, the later one is. Their physical part is the wall clock at the
+/// start of this life, moved on by the monotonic clock: a step of the wall clock changes nothing.
 ///
-/// A removal stays as a marker until every member has seen it (`forget_removal`): no older write can come back after that.
+/// A removal stays as a marker until every member has seen it (`forget_removal`): no older write can come back after that. Who
+/// was not a member meanwhile may hold a record whose removal nobody remembers: `forgotten` says so, and a listing of what is
+/// left (`listing.hpp`) tells such records.
 ///
 /// `Value`: what is kept of each key; values are moved and never compared.
 template <class Value>
@@ -79,6 +83,11 @@ public:
     [[nodiscard]] origin_id self() const { return self_origin_; }
     [[nodiscard]] causal_context const& context() const { return context_; }
     [[nodiscard]] sequence_number version() const { return version_; }
+    /// Of the records, removals apart: replicas that have seen the same, and lack no removal, have the same one.
+    [[nodiscard]] std::uint64_t digest() const { return digest_; }
+
+    /// Stamps are no less from now on: microseconds since any time that the replicas agree on, as well as they can.
+    void set_time(std::uint64_t physical) { physical_ = physical; }
 
     /// The winning write of a key, removals included, or null. Valid until the next write of that key. O(1).
     [[nodiscard]] entry const* find(record_table table, bytes_view key) const
@@ -95,13 +104,14 @@ public:
             return 0;
         if (present->sequence != 0 && present->rank > rank)
             return 0;
-        replace(*present, write{self_origin_, ++version_, ++clock_, rank, removed, std::move(value)});
+        replace(*present, write{self_origin_, ++version_, next_stamp(), rank, removed, std::move(value)});
         context_.raise(self_origin_, version_);
         return version_;
     }
 
-    /// Takes a write of another origin into the state, without marking it as seen (`see` does, once the whole batch is in).
-    /// True when it won. Pre: the batch leaves no gap. O(1).
+    /// Takes a write of another origin into the state, without marking it as seen: `see` does, once all is in that its sender had
+    /// up to then, for what is missing may have been replaced by what is still to come. True when it won. O(1) in the order of
+    /// the numbers, else O(newer ones of its origin).
     bool merge(record_table table, bytes_view key, write&& incoming)
     {
         if (context_.at(incoming.origin) >= incoming.sequence)
@@ -125,7 +135,7 @@ public:
         auto const at = place_of(id);
         if (at != origins_.end() && at->id == id)
             return at->node == node;
-        origins_.insert(at, origin_state{id, node, nullptr});
+        origins_.insert(at, origin_state{id, node});
         return true;
     }
 
@@ -139,15 +149,44 @@ public:
     template <class Visit>
     void for_each_after(origin_id origin, sequence_number after, Visit&& visit) const
     {
-        auto const found = place_of(origin);
-        if (found == origins_.end() || found->id != origin)
-            return;
-        entry const* oldest = nullptr;
-        for (entry const* at = found->newest; at != nullptr && at->sequence > after; at = at->older)
-            oldest = at;
-        for (; oldest != nullptr; oldest = oldest->newer)
-            visit(*oldest);
+        for (auto const* at = first_after(origin, after); at != nullptr; at = at->newer)
+            visit(*at);
     }
+
+    /// The oldest of those; `newer` leads on. Null when there is none. O(1) from the very first, else O(answer).
+    [[nodiscard]] entry const* first_after(origin_id origin, sequence_number after) const { return start_after(origin, after); }
+
+    /// A walk along the writes of one origin that goes on over later changes. Pre: it is ended before another begins under its
+    /// number.
+    void begin_walk(std::size_t walk, origin_id origin, sequence_number after)
+    {
+        if (walks_.size() <= walk)
+            walks_.resize(walk + 1);
+        walks_[walk] = start_after(origin, after);
+    }
+
+    /// What it stands at; null at the end, where it stays.
+    [[nodiscard]] entry const* walk_at(std::size_t walk) const { return walks_[walk]; }
+    void walk_on(std::size_t walk) { walks_[walk] = walks_[walk]->newer; }
+    void end_walk(std::size_t walk) { walks_[walk] = nullptr; }
+
+    /// Removals of this origin, up to this number, may have been forgotten here: who has not seen them may hold what they
+    /// removed.
+    [[nodiscard]] sequence_number forgotten(origin_id origin) const
+    {
+        auto const found = place_of(origin);
+        return found != origins_.end() && found->id == origin ? found->forgotten : 0;
+    }
+
+    /// Pre: the origin has been learned.
+    void raise_forgotten(origin_id origin, sequence_number upto)
+    {
+        auto& known = state_of(origin).forgotten;
+        known = std::max(known, upto);
+    }
+
+    /// Drops a record without a marker. Pre: it is there.
+    void drop(record_table table, bytes_view key) { erase({table, bytes{key}}); }
 
     /// Removals that are still kept, in the order in which they came.
     [[nodiscard]] std::deque<removal> const& removals() const { return removals_; }
@@ -157,8 +196,10 @@ public:
     {
         auto const& oldest = removals_.front();
         if (auto const* const found = find(oldest.key.table, oldest.key.key);
-            found != nullptr && found->removed && found->origin == oldest.origin && found->sequence == oldest.sequence)
+            found != nullptr && found->removed && found->origin == oldest.origin && found->sequence == oldest.sequence) {
+            raise_forgotten(oldest.origin, oldest.sequence);
             erase(oldest.key);
+        }
         removals_.pop_front();
     }
 
@@ -171,11 +212,43 @@ public:
 
     [[nodiscard]] std::size_t size() const { return size_; }
 
+    // ---- for a journal -----------------------------------------------------------------------------------------------
+
+    /// From now on, what changes is noted.
+    void note_touched() { noting_ = true; }
+
+    /// The records that were written or dropped since the last call; one may be there twice.
+    [[nodiscard]] std::vector<key_type> take_touched() { return std::exchange(touched_, {}); }
+
+    void touch_again(key_type name) { touched_.push_back(std::move(name)); }
+
+    /// Puts back what a journal had. Pre: opened, nothing written or merged; the writes ascend by (origin, sequence), and each
+    /// origin has been learned. False: there is one of this origin and number already, or of this key.
+    bool restore(record_table table, bytes_view key, write&& kept)
+    {
+        auto const* const newest = state_of(kept.origin).newest;
+        if (kept.sequence == 0 || (newest != nullptr && newest->sequence >= kept.sequence) || find(table, key) != nullptr)
+            return false;
+        clock_ = std::max(clock_, kept.stamp);
+        replace(get(table, key), std::move(kept));
+        return true;
+    }
+
+    /// As `see`, of a journal: this very life may have written it, if its clock was set back.
+    void restore_seen(origin_id origin, sequence_number sequence)
+    {
+        see(origin, sequence);
+        if (origin == self_origin_)
+            version_ = std::max(version_, sequence);
+    }
+
 private:
     struct origin_state {
         origin_id id;
         node_id node;
-        entry* newest;
+        entry* oldest = nullptr;
+        entry* newest = nullptr;
+        sequence_number forgotten = 0;
     };
 
     using origins_place = typename std::vector<origin_state>::const_iterator;
@@ -190,6 +263,36 @@ private:
     [[nodiscard]] origin_state& state_of(origin_id id)
     {
         return origins_[static_cast<std::size_t>(place_of(id) - origins_.begin())];
+    }
+
+    [[nodiscard]] entry* start_after(origin_id origin, sequence_number after) const
+    {
+        auto const found = place_of(origin);
+        if (found == origins_.end() || found->id != origin || found->newest == nullptr || found->newest->sequence <= after)
+            return nullptr;
+        if (found->oldest->sequence > after)
+            return found->oldest;
+        auto* first = found->newest;
+        while (first->older->sequence > after) // ends: the oldest is not above
+            first = first->older;
+        return first;
+    }
+
+    [[nodiscard]] std::uint64_t next_stamp()
+    {
+        clock_ = std::max(clock_ + 1, physical_);
+        return clock_;
+    }
+
+    [[nodiscard]] static std::uint64_t digest_of(write const& of)
+    {
+        return of.sequence == 0 || of.removed ? 0 : mix64(of.origin ^ mix64(of.sequence));
+    }
+
+    void touch(entry const& changed)
+    {
+        if (noting_)
+            touched_.push_back({changed.table, *changed.key});
     }
 
     /// The record of a table among those of one key, or null. The first of them, which is part of the row, may be vacant: its
@@ -232,6 +335,8 @@ private:
     {
         auto& first = rows_.find(key.key)->value;
         auto* const gone = of_table(first, key.table);
+        touch(*gone);
+        digest_ -= digest_of(*gone);
         unlink(*gone);
         --size_;
         if (gone == &first)
@@ -263,8 +368,11 @@ private:
     void replace(entry& target, write&& next)
     {
         unlink(target);
+        digest_ -= digest_of(target);
         static_cast<write&>(target) = std::move(next);
+        digest_ += digest_of(target);
         link(target);
+        touch(target);
         if (target.removed)
             removals_.push_back({{target.table, *target.key}, target.origin, target.sequence, never});
     }
@@ -273,34 +381,47 @@ private:
     {
         if (target.sequence == 0)
             return;
-        if (target.older != nullptr)
+        for (auto*& walk : walks_)
+            if (walk == &target)
+                walk = target.newer;
+        if (target.older != nullptr && target.newer != nullptr) {
             target.older->newer = target.newer;
-        if (target.newer != nullptr)
             target.newer->older = target.older;
-        else
-            state_of(target.origin).newest = target.older;
+        } else {
+            auto& origin = state_of(target.origin);
+            (target.older == nullptr ? origin.oldest : target.older->newer) = target.newer;
+            (target.newer == nullptr ? origin.newest : target.newer->older) = target.older;
+        }
         target.older = target.newer = nullptr;
     }
 
     void link(entry& target)
     {
         auto& origin = state_of(target.origin);
-        expects(origin.newest == nullptr || origin.newest->sequence < target.sequence, "writes of one origin come in order");
         target.older = origin.newest;
-        if (origin.newest != nullptr)
-            origin.newest->newer = &target;
-        origin.newest = &target;
+        while (target.older != nullptr && target.older->sequence > target.sequence) {
+            target.newer = target.older;
+            target.older = target.older->older;
+        }
+        expects(target.older == nullptr || target.older->sequence < target.sequence, "a number of an origin names one write");
+        (target.older == nullptr ? origin.oldest : target.older->newer) = &target;
+        (target.newer == nullptr ? origin.newest : target.newer->older) = &target;
     }
 
     node_id self_;
     origin_id self_origin_ = 0;
     sequence_number version_ = 0;
     std::uint64_t clock_ = 0;
+    std::uint64_t physical_ = 0;
+    std::uint64_t digest_ = 0;
     causal_context context_;
     std::size_t size_ = 0;
     bytes_table<entry> rows_;           // by key: one record of it, with those of other tables behind
     std::vector<origin_state> origins_; // sorted by id
     std::deque<removal> removals_;
+    std::vector<entry*> walks_;
+    std::vector<key_type> touched_;
+    bool noting_ = false;
 };
 
 using causal_map = basic_causal_map<bytes>;
