@@ -238,6 +238,8 @@ public:
     /// True when nothing was violated.
     bool play()
     {
+        if (durable)
+            world_.set_offload_latency(faults_.between(duration{1ms}, duration{30ms}));
         boot();
         world_.network().loss_per_million = drawn_.loss_per_million;
         world_.network().duplicate_per_million = drawn_.duplicate_per_million;
@@ -330,12 +332,12 @@ private:
         if (fault_active_ || !faults_.chance(250'000))
             return;
         auto const length = faults_.between(duration{200ms}, duration{5s});
-        auto const choice = faults_.below(durable ? 8 : 5);
-        if (choice == 5 && settled())
+        auto const choice = faults_.below(durable ? 9 : 5);
+        if (durable && choice >= 5 && choice <= 6 && settled())
             power_cut(length);
-        else if (choice == 6)
-            break_disk(length);
         else if (choice == 7)
+            break_disk(length);
+        else if (choice == 8)
             for (auto& node : nodes_)
                 node.old_disk = *node.disk;
         else if (choice <= 1 && settled())
@@ -369,7 +371,7 @@ private:
             if (node.name == name)
                 world_.after(duration{0}, [this, &node] {
                     if (chaotic_ && settled() && node.running)
-                        crash_for_a_while(node, 2s);
+                        durable&& faults_.chance(700'000) ? power_cut(1s) : crash_for_a_while(node, 2s);
                 });
     }
 
