@@ -50,8 +50,7 @@ template class drover::core::supervisor_core<ring, crdt_store<>>;
 template class drover::simulation::event_queue<int>;
 template class drover::detail::node_shell<tcp_transport, static_members>;
 template class drover::detail::supervisor_shell<tcp_transport, static_members, ring, crdt_store<>>;
-template class drover::detail::source_runner<
-    drover::detail::supervisor_shell<tcp_transport, static_members, ring, crdt_store<>>>;
+template class drover::detail::source_runner<drover::detail::supervisor_shell<tcp_transport, static_members, ring, crdt_store<>>>;
 template class drover::node<tcp_transport, static_members>;
 template class drover::node<in_memory_transport, static_members>;
 template class drover::distributed_supervisor<tcp_transport>;
