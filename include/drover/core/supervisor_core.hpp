@@ -235,25 +235,30 @@ public:
         return ordering().wrong_with(spec).empty();
     }
 
-    // ---- the journal, of a store that has one -------------------------------------------------------------------------
+    // ---- the journal, of a store that has one; for others, nothing -----------------------------------------------------
 
     /// What was on disk. Before `start`.
-    void restore(journal_contents contents, time_point now) requires keeps_a_journal<StateStore>
+    void restore(journal_contents contents, time_point now)
     {
         expects(state_.phase == phase::created, "a journal is read before the start");
-        state_.store.restore(std::move(contents));
+        if constexpr (keeps_a_journal<StateStore>)
+            state_.store.restore(std::move(contents));
         record_changes<state_type>{state_}.take_restored(now);
     }
 
     /// What is to be committed next, off the strand; `on_committed` with its number follows. Call after `flush`.
-    [[nodiscard]] std::optional<journal_batch> take_batch() requires keeps_a_journal<StateStore>
+    [[nodiscard]] std::optional<journal_batch> take_batch()
     {
-        return state_.store.take_batch();
+        if constexpr (keeps_a_journal<StateStore>)
+            return state_.store.take_batch();
+        else
+            return std::nullopt;
     }
 
-    void on_committed(std::uint64_t number, time_point now) requires keeps_a_journal<StateStore>
+    void on_committed(std::uint64_t number, time_point now)
     {
-        state_.store.on_committed(number, now);
+        if constexpr (keeps_a_journal<StateStore>)
+            state_.store.on_committed(number, now);
         if (std::exchange(state_.journal_failing, false))
             state_.tell(event_kind::journal_recovered, state_.self.name);
         take_store_effects(now);
