@@ -99,6 +99,7 @@ void use_all(World& world)
     supervisor.async_restart_child("id", [](error_code, child_ref) {});
     supervisor.async_delete_child("id", [](error_code, child_ref) {});
     supervisor.async_update_child(spec, [](error_code, child_ref) {});
+    supervisor.async_wait_for(version_token{}, [](error_code) {});
     supervisor.async_call("id", "request", [](error_code, bytes) {});
     supervisor.cast("id", "message");
     supervisor.async_stop([](error_code) {});
