@@ -371,6 +371,11 @@ TEST_CASE("a full disk fails the commit, leaves what was there, and the batch fi
     CHECK(number > 10);
     CHECK(number < 25);
     CHECK(one.commit(last).code == errc::journal_full); // still
+    one.close();
+    REQUIRE_FALSE(one.open(me, contents));
+    CHECK(contents.records.size() == number - 1); // nothing of it is there
+    CHECK(contents.origins == std::vector{origin(1, number - 1)});
+    CHECK(one.commit(last).code == errc::journal_full);
     CHECK_FALSE(one.commit(batch_of({record("child-1", number - 1, "small")}, {})));
     CHECK_FALSE(one.commit(last)); // in the room of the first
     one.close();
@@ -409,6 +414,22 @@ TEST_CASE("every octet that is flipped is noticed, or changes nothing")
     CHECK(seen[errc::success] > 10);
     directory.write(file, sound);
     CHECK(equal(contents_of(file), committed));
+}
+
+TEST_CASE("an index that does not say what its table says is damage")
+{
+    temporary_directory const directory;
+    auto const file = directory.file("journal");
+    make_file(file);
+    auto const sound = directory.read(file);
+    int places = 0;
+    for (auto at = sound.find("child-2"); at != std::string::npos; at = sound.find("child-2", at + 1), ++places) {
+        auto octets = sound;
+        octets[at + 6] = '4';
+        directory.write(file, octets);
+        CHECK(open_at(file).failure.code == errc::journal_corrupt);
+    }
+    CHECK(places == 2);
 }
 
 TEST_CASE("rows that were changed, lost or put back from outside do not match the sums")
