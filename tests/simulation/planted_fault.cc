@@ -9,6 +9,7 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <type_traits>
 
 static_assert(!drover::planted(drover::planted_fault::none), "compile this with -DDROVER_PLANTED_FAULT=1, 2, ...");
 
@@ -17,7 +18,9 @@ namespace {
 /// What the story says of this seed, if something did not hold.
 std::optional<std::string> violation_of(std::uint64_t seed)
 {
-    story::run run{story::parameters::draw(seed, seed % 2 == 0 ? 3 : 5)};
+    using store = std::conditional_t<drover::planted(drover::planted_fault::acknowledged_uncommitted), story::durable_store,
+        drover::crdt_store<>>;
+    story::run<drover::ring, store> run{story::parameters::draw(seed, seed % 2 == 0 ? 3 : 5)};
     return run.play() ? std::nullopt : std::optional{run.book().violations.front()};
 }
 

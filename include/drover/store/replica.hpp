@@ -2,6 +2,7 @@
 #pragma once
 
 #include <drover/base/identity.hpp>
+#include <drover/base/planted_fault.hpp>
 #include <drover/base/time.hpp>
 #include <drover/policy/state_store.hpp>
 #include <drover/store/broadcast_tree.hpp>
@@ -128,7 +129,7 @@ struct replica {
     [[nodiscard]] causal_context const& held() const
     {
         if constexpr (durable)
-            return journal.committed();
+            return planted(planted_fault::acknowledged_uncommitted) ? map.context() : journal.committed();
         else
             return map.context();
     }
