@@ -100,7 +100,7 @@ struct pair_of_replicas {
     /// Carries frames until none is under way.
     void exchange()
     {
-        while (carry(first, second) || carry(second, first)) {
+        while (carry(first, second) || carry(second, first) || wake(first) || wake(second)) {
         }
     }
 
@@ -110,17 +110,30 @@ struct pair_of_replicas {
     }
 
 private:
+    /// What is in pieces is merged one a turn.
+    bool wake(replica& each)
+    {
+        if (each.store.deadline() > time_ + std::chrono::microseconds{1})
+            return false;
+        time_ = std::max(time_, each.store.deadline());
+        each.store.on_time(time_);
+        each.store.effects().changes.clear();
+        return true;
+    }
+
     bool carry(replica& from, replica& to)
     {
         auto const sends = std::exchange(from.store.effects().sends, {});
         for (auto const& each : sends) {
             ++frames_count;
             octets += each.frame->size();
-            to.store.on_message(from.id, *each.frame, now);
+            to.store.on_message(from.id, *each.frame, time_);
             to.store.effects().changes.clear(); // somebody would look at them
         }
         return !sends.empty();
     }
+
+    time_point time_ = now;
 };
 
 /// Filled once for all rows: they leave as many entries as they found.

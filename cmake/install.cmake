@@ -11,12 +11,6 @@ install(DIRECTORY include/drover DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES
 install(TARGETS drover EXPORT drover_targets INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(TARGETS drover_net EXPORT drover_targets)
 install(EXPORT drover_targets NAMESPACE drover:: FILE drover_targets.cmake DESTINATION "${package_dir}")
-set(pc_files drover.pc drover-net.pc drover-sqlite.pc)
-if(TARGET drover_json)
-    install(TARGETS drover_json EXPORT drover_json_targets)
-    install(EXPORT drover_json_targets NAMESPACE drover:: FILE drover_json_targets.cmake DESTINATION "${package_dir}")
-    list(APPEND pc_files drover-json.pc)
-endif()
 
 configure_package_config_file(cmake/drover-config.cmake.in drover-config.cmake
     INSTALL_DESTINATION "${package_dir}" NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
@@ -31,7 +25,7 @@ install(FILES
 # From the folder of the .pc files to the prefix, and from there to the headers.
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}/${pkgconfig_dir}" OUTPUT_VARIABLE pc_prefix)
 cmake_path(APPEND pc_include "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
-foreach(file IN LISTS pc_files)
+foreach(file IN ITEMS drover.pc drover-net.pc drover-json.pc drover-sqlite.pc)
     configure_file(cmake/${file}.in ${file} @ONLY)
     install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${file}" DESTINATION "${pkgconfig_dir}")
 endforeach()

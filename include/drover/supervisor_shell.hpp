@@ -178,7 +178,7 @@ public:
 
     // ---- from the journal, where the store has one -------------------------------------------------------------------
 
-    void on_committed(std::uint64_t number) requires keeps_a_journal<StateStore>
+    void on_committed(std::uint64_t number)
     {
         step([&](time_point now) { core_.on_committed(number, now); });
     }
@@ -188,7 +188,7 @@ public:
         step([&](time_point) { core_.on_commit_failed(reason); });
     }
 
-    [[nodiscard]] std::optional<journal_batch> next_batch() requires keeps_a_journal<StateStore>
+    [[nodiscard]] std::optional<journal_batch> next_batch()
     {
         std::lock_guard const lock{mutex_};
         return core_.take_batch();

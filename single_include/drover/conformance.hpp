@@ -2709,6 +2709,47 @@ report check_placement(placement_bounds const& bounds = {}, suite_options option
 
 } // namespace drover::conformance
 
+// drover/conformance/journal_part.hpp
+
+#include <string>
+#include <utility>
+
+namespace drover::conformance {
+
+// What a supervisor does for a store that keeps a journal; for others, nothing.
+
+/// After `open`: gives the store what its journal has. The sentence of the failure, or an empty one.
+template <class Store>
+[[nodiscard]] std::string open_journal(Store& store, std::string const& name)
+{
+    if constexpr (keeps_a_journal<Store>) {
+        journal_contents contents;
+        if (auto const failure = store.journal()->open({name, "conformance"}, contents))
+            return failure.reason.empty() ? "no reason given" : failure.reason;
+        store.restore(std::move(contents));
+    }
+    return {};
+}
+
+/// Commits all that there is to commit.
+template <class Store>
+void commit_all(Store& store, time_point now)
+{
+    if constexpr (keeps_a_journal<Store>)
+        while (auto const batch = store.take_batch())
+            if (!store.journal()->commit(*batch))
+                store.on_committed(batch->number, now);
+}
+
+template <class Store>
+void close_journal(Store& store)
+{
+    if constexpr (keeps_a_journal<Store>)
+        store.journal()->close();
+}
+
+} // namespace drover::conformance
+
 // drover/conformance/store_laws.hpp
 
 #include <string_view>
@@ -2962,6 +3003,7 @@ public:
     enum class input : std::uint8_t {
         write,   ///< a local write: may change its record, and sends nothing
         message, ///< may change records, and says which
+        time,    ///< as a message, once one has come
         other,   ///< changes no record
     };
 
@@ -3071,14 +3113,15 @@ private:
             return std::any_of(changes.begin(), changes.end(),
                 [&](auto const& change) { return change.table == slot.table && change.key == slot.key; });
         };
-        run_.check(
-            store_law::changes, kind == input::message || changes.empty(), id.name, " names a change, and no message had come");
+        heard_ |= kind == input::message;
+        auto const may_change = kind == input::message || (kind == input::time && heard_);
+        run_.check(store_law::changes, may_change || changes.empty(), id.name, " names a change, and no message had come");
         for (std::size_t slot = 0; slot < sights_.size(); ++slot) {
             auto const now = look_at(slot);
             if (expected_slot_ == slot)
                 judge_own_write(slot, now);
             else
-                judge_change(kind, slot, now, named(run_.slots[slot]));
+                judge_change(may_change, slot, now, named(run_.slots[slot]));
         }
     }
 
@@ -3094,7 +3137,7 @@ private:
         take(slot, now);
     }
 
-    void judge_change(input kind, std::size_t slot, record_sight const& now, bool named)
+    void judge_change(bool may_change, std::size_t slot, record_sight const& now, bool named)
     {
         auto const& before = sights_[slot];
         auto const same = now == before;
@@ -3102,7 +3145,7 @@ private:
             forgotten.emplace_back(slot, *before.rank);
         if (!before.write && !now.write && !now.rank)
             run_.check(store_law::changes, true);
-        else if (kind == input::message)
+        else if (may_change)
             run_.check(store_law::changes, same || named, id.name, " shows a change that it does not name");
         else
             run_.check(store_law::changes, same, id.name, " shows a change, and no message had come");
@@ -3168,6 +3211,7 @@ private:
     }
 
     store_run& run_;
+    bool heard_ = false; // a message has come
     std::size_t index_;
     std::unique_ptr<Store> store_;
     std::vector<record_sight> sights_;
@@ -3255,11 +3299,12 @@ public:
     {
         auto const& made = run_.log[write];
         auto const& writer = at(made.writer).id;
+        auto const origin = origin_of(writer);
         auto const& store = std::as_const(at(index)).store();
         if (made.version != 0)
-            run_.check(store_law::has_seen, !store.has_seen(writer, made.version) || at(index).holds(write), at(index).id.name,
+            run_.check(store_law::has_seen, !store.has_seen(origin, made.version) || at(index).holds(write), at(index).id.name,
                 " claims to have seen a write of ", writer.name);
-        run_.check(store_law::has_seen, !store.has_seen(writer, made.version + 1'000'000), at(index).id.name,
+        run_.check(store_law::has_seen, !store.has_seen(origin, made.version + 1'000'000), at(index).id.name,
             " claims to have seen a write that was never made");
     }
 
@@ -3437,7 +3482,7 @@ private:
     [[nodiscard]] static bool knows(Replica const& here, Replica const& there)
     {
         return here.store().level_with(there.id) && here.store().synchronised(there.id)
-            && (there.store().version() == 0 || here.store().has_seen(there.id, there.store().version()))
+            && (there.store().version() == 0 || here.store().has_seen(origin_of(there.id), there.store().version()))
             && here.store().acknowledges(there.store().context(), here.store().version());
     }
 
@@ -3499,6 +3544,7 @@ public:
     /// Beyond so many in one second a store that never rests is stopped.
     static constexpr std::uint64_t messages_per_second_max = 10'000;
     static constexpr std::uint64_t wakeups_per_second_max = 10'000;
+    static constexpr duration commit_time_max = std::chrono::milliseconds{20};
 
     store_network(store_run& run, Make& make, std::uint64_t seed)
         : run_{run}, make_{make}, random_{seed}, judge_{run, replicas_, counting_}
@@ -3516,6 +3562,11 @@ public:
             std::make_unique<replica>(run_, index, id, std::unique_ptr<store_type>(new store_type(make_store(make_, id)))));
         judge_.on_added();
         at(index).step(input::other, [&](store_type& store) { store.open(id); });
+        if constexpr (keeps_a_journal<store_type>)
+            at(index).step(input::message, [&](store_type& store) {
+                auto const failure = open_journal(store, id.name);
+                run_.check(store_law::durable, failure.empty(), "the journal of ", id.name, " cannot be opened: ", failure);
+            });
         counting_.push_back(index);
         members_changed();
         for (std::size_t other = 0; other < index && joined; ++other)
@@ -3528,6 +3579,8 @@ public:
     void kill(std::size_t index, bool counts = false)
     {
         at(index).alive = false;
+        close_journal(at(index).store());
+        std::erase_if(committing_, [&](commit const& each) { return each.of == index; });
         drop_frames([&](flight const& each) { return each.from == index || each.to == index; });
         judge_.on_killed(index);
         if (!counts)
@@ -3635,6 +3688,10 @@ public:
         each.step(input::other, [&](store_type& store) { store.flush(run_.now); });
         for (auto& message : std::exchange(each.outbox, {}))
             send(index, message);
+        if constexpr (keeps_a_journal<store_type>)
+            if (auto batch = each.store().take_batch())
+                committing_.push_back(
+                    {run_.now + random_.between(std::chrono::milliseconds{1}, commit_time_max), index, std::move(*batch)});
         judge_.after_turn(index);
     }
 
@@ -3650,6 +3707,8 @@ public:
             }
             if (!flying_.empty() && flying_.begin()->at <= run_.now)
                 deliver();
+            else if (finish_commits())
+                continue;
             else
                 wake();
         }
@@ -3666,7 +3725,7 @@ public:
         auto const context = each.store().context();
         auto const held = each.held();
         each.told = false;
-        each.step(input::other, [&](store_type& store) { store.on_time(run_.now); });
+        each.step(input::time, [&](store_type& store) { store.on_time(run_.now); });
         run_.check(store_law::early,
             each.outbox.empty() && !each.told && each.store().deadline() == deadline && each.store().context() == context
                 && each.held() == held,
@@ -3724,6 +3783,29 @@ private:
         bool operator<(flight const& other) const { return std::tie(at, order) < std::tie(other.at, other.order); }
     };
 
+    // On its way to stable storage: lost when the process is.
+    struct commit {
+        time_point at;
+        std::size_t of;
+        journal_batch batch;
+    };
+
+    bool finish_commits()
+    {
+        auto const found =
+            std::find_if(committing_.begin(), committing_.end(), [&](commit const& each) { return each.at <= run_.now; });
+        if (found == committing_.end())
+            return false;
+        auto const done = std::move(*found);
+        committing_.erase(found);
+        if constexpr (keeps_a_journal<store_type>) {
+            auto const failure = at(done.of).store().journal()->commit(done.batch);
+            run_.check(store_law::durable, !failure, "a commit failed: ", failure.reason);
+            turn(done.of, input::other, [&](store_type& store) { store.on_committed(done.batch.number, run_.now); });
+        }
+        return true;
+    }
+
     void members_changed()
     {
         std::vector<node_id> members;
@@ -3749,6 +3831,8 @@ private:
     [[nodiscard]] time_point next_event()
     {
         auto next = flying_.empty() ? never : flying_.begin()->at;
+        for (auto const& each : committing_)
+            next = std::min(next, each.at);
         for (auto const index : living())
             next = std::min(next, at(index).store().deadline());
         return next;
@@ -3759,7 +3843,7 @@ private:
         for (auto const index : living()) {
             if (at(index).store().deadline() > run_.now)
                 continue;
-            turn(index, input::other, [&](store_type& store) { store.on_time(run_.now); });
+            turn(index, input::time, [&](store_type& store) { store.on_time(run_.now); });
             auto const moved = run_.check(store_law::deadline, at(index).store().deadline() > run_.now, at(index).id.name,
                 " was woken at its deadline, and still wants to be woken then");
             if (!moved)
@@ -3818,6 +3902,7 @@ private:
     std::vector<std::size_t> counting_; // members
     std::set<std::pair<std::size_t, std::size_t>> muted_;
     std::set<flight> flying_;
+    std::vector<commit> committing_;
     std::vector<bytes>* recorded_ = nullptr;
     std::uint64_t sent_ = 0;
     std::uint64_t messages_count_ = 0;
@@ -3875,6 +3960,8 @@ private:
         node_id const id{"alone " + std::to_string(++made_), 1};
         std::unique_ptr<store_type> made{new store_type(make_store(make_, id))};
         made->open(id);
+        auto const failure = open_journal(*made, id.name);
+        found_.check(failure.empty(), "the journal cannot be opened: ", failure);
         made->set_members(std::vector<node_id>{id});
         return made;
     }
@@ -3895,6 +3982,7 @@ private:
                                      : store->put(record_table::spec, "key " + std::to_string(i % 2), low, "value");
             found_.check(made > last && store->version() == made, "write ", i, " returned ", made, " after ", last,
                 ", and the version is ", store->version());
+            commit_all(*store, time_point{});
             found_.check(store->held_by(1) == store->version(), "held_by(1) is ", store->held_by(1), ", and the version is ",
                 store->version());
             last = made;
@@ -4034,7 +4122,8 @@ private:
         found_.check(store->effects().sends.empty(), "it says that it is not replicated, and sends");
         found_.check(store->held_by(1) == store->version(), "what is written is not held by one");
         found_.check(store->held_by(2) == 0, "it says that it is not replicated, and that another holds what is written");
-        found_.check(!store->has_seen(other, 1), "it says that it is not replicated, and that it has seen a write of another");
+        found_.check(
+            !store->has_seen(origin_of(other), 1), "it says that it is not replicated, and that it has seen a write of another");
     }
 
     report& found_;

@@ -31,6 +31,21 @@ constexpr void expects(bool condition, char const* sentence, char const* file = 
 
 } // namespace drover
 
+// drover/base/bytes.hpp
+
+#include <string>
+#include <string_view>
+
+namespace drover {
+
+/// Owned octets. Not text: any value of any octet is allowed. A string, because short ones then need no allocation.
+using bytes = std::string;
+
+/// Octets owned by somebody else.
+using bytes_view = std::string_view;
+
+} // namespace drover
+
 // drover/base/function.hpp
 
 #include <cstddef>
@@ -139,48 +154,6 @@ private:
 
 } // namespace drover
 
-// drover/child/completion.hpp
-
-#include <type_traits>
-#include <utility>
-
-namespace drover::detail {
-
-/// Keeps handlers of this type; `drover/completion.hpp` defines it, for all of them. Here it is only named, because it needs
-/// Asio's executors, which cost a compiler as much as all of the standard library that Drover uses.
-template <class Handler, class... Args>
-struct handler_keeper;
-
-/// Wraps a handler of a completion token so that it can be kept and called once, on our strand, from outside its initiation.
-/// A handler with an executor of its own is dispatched to it.
-template <class... Args, class Handler>
-[[nodiscard]] unique_function<void(Args...)> keep_handler(Handler&& handler)
-{
-    using keeper = handler_keeper<std::decay_t<Handler>, Args...>;
-    static_assert(
-        requires { sizeof(keeper); },
-        "drover: completion handlers need #include <drover/completion.hpp>, which drover/net.hpp, drover/simulation.hpp and "
-        "drover/coroutine.hpp bring along");
-    return keeper::keep(std::forward<Handler>(handler));
-}
-
-} // namespace drover::detail
-
-// drover/base/bytes.hpp
-
-#include <string>
-#include <string_view>
-
-namespace drover {
-
-/// Owned octets. Not text: any value of any octet is allowed. A string, because short ones then need no allocation.
-using bytes = std::string;
-
-/// Octets owned by somebody else.
-using bytes_view = std::string_view;
-
-} // namespace drover
-
 // drover/base/identity.hpp
 
 #include <compare>
@@ -250,6 +223,413 @@ inline constexpr time_point never = time_point::max();
 
 } // namespace drover
 
+// drover/base/limits.hpp
+
+#include <cstddef>
+#include <cstdint>
+
+namespace drover::limits {
+
+/// Bounds on what comes from users and from the network. Sizes are in octets.
+inline constexpr std::size_t child_id_size_max = 255;
+inline constexpr std::size_t type_name_size_max = 255;
+inline constexpr std::size_t node_name_size_max = 255;
+inline constexpr std::size_t cluster_name_size_max = 255;
+inline constexpr std::size_t scope_name_size_max = 255;
+inline constexpr std::size_t address_size_max = 511;
+inline constexpr std::size_t reason_size_max = 1'023;
+inline constexpr std::size_t arguments_size_max = 64 * 1024;
+inline constexpr std::size_t checkpoint_size_max = 1024 * 1024;
+inline constexpr std::size_t record_size_max = checkpoint_size_max + 1024;
+inline constexpr std::size_t message_size_max = 1024 * 1024;
+inline constexpr std::size_t handshake_size_max = 4 * 1024;
+inline constexpr std::size_t frame_size_max = 16 * 1024 * 1024;
+inline constexpr std::size_t members_count_max = 4'096;
+inline constexpr std::size_t types_count_max = 1'024;
+inline constexpr std::uint32_t node_weight_max = 1'000;
+inline constexpr std::uint32_t failures_in_row_max = 30; ///< of a child, for its backoff, which has reached its bound by then
+inline constexpr std::uint32_t node_deaths_max = 2;      ///< with a child that had just started: then it is suspected
+
+} // namespace drover::limits
+
+// drover/supervision/child_spec.hpp
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace drover {
+
+/// When a child that ended is started again (as in Erlang/OTP).
+enum class restart_rule : std::uint8_t {
+    permanent = 0, ///< always
+    transient = 1, ///< after a failure; a normal exit is the end of its work
+    temporary = 2, ///< never; its spec goes with it
+};
+
+/// Who is restarted with a child that failed (as in Erlang/OTP).
+enum class restart_strategy : std::uint8_t {
+    one_for_one = 0,  ///< nobody
+    one_for_all = 1,  ///< all its siblings
+    rest_for_one = 2, ///< the siblings that were started after it
+};
+
+/// Whether a supervisor stops when `significant` children have ended by themselves (as in Erlang/OTP).
+enum class auto_shutdown : std::uint8_t {
+    off = 0,             ///< OTP's `never`
+    any_significant = 1, ///< when the first of them has
+    all_significant = 2, ///< when the last of them has
+};
+
+/// Whose failures are counted together.
+enum class intensity_scope : std::uint8_t {
+    per_child = 0,      ///< each child has a budget of its own, and past it is parked
+    per_supervisor = 1, ///< all children share one, and past it the supervisor gives up: OTP's rule
+};
+
+/// What follows when a child has spent its budget.
+enum class exhaustion : std::uint8_t {
+    park = 0,     ///< it waits, listed with its reason, and is tried again after a while; nobody else is harmed
+    escalate = 1, ///< its supervisor has failed: see docs/supervision.md
+};
+
+/// How often a child may fail: more than `max_restarts` failures within `max_seconds` are too many.
+struct restart_intensity {
+    std::uint32_t max_restarts = 3;
+    std::chrono::seconds max_seconds{5};
+
+    friend bool operator==(restart_intensity const&, restart_intensity const&) = default;
+};
+
+/// How long a child that failed waits before it is started again. The first restart is immediate; the n-th in a row after it
+/// waits `min` doubled n - 1 times, `max` at most, less a share at random of up to `jitter_percent`. A run of `stable_after`
+/// ends the row.
+struct restart_backoff {
+    duration min = std::chrono::milliseconds{100};
+    duration max = std::chrono::seconds{10};
+    std::uint32_t jitter_percent = 20;
+    duration stable_after = std::chrono::seconds{30};
+
+    friend bool operator==(restart_backoff const&, restart_backoff const&) = default;
+};
+
+/// OTP's: no wait at all.
+inline constexpr restart_backoff immediate_restarts{duration::zero(), duration::zero(), 0, duration::zero()};
+
+/// Shutdown deadlines with a name. A child that has not stopped by its deadline is destroyed.
+inline constexpr duration brutal_kill = duration::zero();
+inline constexpr duration infinity = duration::max();
+
+/// What should run. One spec for all kinds of child.
+struct child_spec {
+    child_id id{};      ///< its name within the supervisor; 1 to 255 octets
+    std::string type{}; ///< registered with `add_child_type` on the nodes that can run it
+    bytes arguments{};  ///< handed to the factory; at most 64 KiB
+    restart_rule restart = restart_rule::permanent;
+    duration shutdown = std::chrono::seconds{5};  ///< time to stop in, or `brutal_kill`, or `infinity`
+    std::optional<restart_intensity> intensity{}; ///< instead of the supervisor's
+    std::optional<restart_backoff> backoff{};     ///< instead of the supervisor's
+    exhaustion on_exhausted = exhaustion::park;
+    bool significant = false;   ///< its end may end the supervisor: see `auto_shutdown`; not for permanent children
+    bool is_supervisor = false; ///< it supervises children of its own; for `count_children`
+    std::int32_t priority = 0;  ///< larger ones are started first after a failover
+    /// In a cluster: a name of `supervisor_options::groups`. Its children run on one node, and are restarted by its strategy.
+    std::string group{};
+    /// In a cluster: the type that it is started as once it seems to take its nodes down with it, one whose children are
+    /// processes of their own. Without one it is quarantined then.
+    std::string isolated_type{};
+
+    friend bool operator==(child_spec const&, child_spec const&) = default;
+};
+
+namespace limits {
+
+inline constexpr std::uint32_t max_restarts_max = 1'000;
+inline constexpr std::chrono::seconds max_seconds_max{24 * 3600};
+inline constexpr duration backoff_max = std::chrono::hours{24};
+inline constexpr std::size_t group_name_size_max = 255;
+
+} // namespace limits
+
+/// One sentence that names the field and says what is wrong with it, or an empty one.
+[[nodiscard]] inline std::string validate(restart_intensity const& intensity)
+{
+    if (intensity.max_restarts > limits::max_restarts_max)
+        return "max_restarts is " + std::to_string(intensity.max_restarts) + ", more than "
+            + std::to_string(limits::max_restarts_max);
+    if (intensity.max_seconds <= std::chrono::seconds::zero())
+        return "max_seconds must be positive";
+    if (intensity.max_seconds > limits::max_seconds_max)
+        return "max_seconds is over a day";
+    return {};
+}
+
+/// One sentence that names the field and says what is wrong with it, or an empty one.
+[[nodiscard]] inline std::string validate(restart_backoff const& backoff)
+{
+    if (backoff.min < duration::zero() || backoff.stable_after < duration::zero())
+        return "backoff.min and backoff.stable_after must not be negative";
+    if (backoff.max < backoff.min)
+        return "backoff.max is less than backoff.min";
+    if (backoff.max > limits::backoff_max || backoff.stable_after > limits::backoff_max)
+        return "backoff.max and backoff.stable_after are at most a day";
+    if (backoff.jitter_percent > 100)
+        return "backoff.jitter_percent is " + std::to_string(backoff.jitter_percent) + ", more than 100";
+    return {};
+}
+
+namespace detail {
+
+[[nodiscard]] inline std::string check_size(char const* what, std::size_t size, std::size_t size_max)
+{
+    return size <= size_max ? std::string{}
+                            : std::string{what} + " " + std::to_string(size) + " octets, more than " + std::to_string(size_max);
+}
+
+} // namespace detail
+
+/// One sentence that names the field and says what is wrong with it, or an empty one.
+[[nodiscard]] inline std::string validate(child_spec const& spec)
+{
+    if (spec.id.empty())
+        return "id is empty";
+    if (auto sentence = detail::check_size("id has", spec.id.size(), limits::child_id_size_max); !sentence.empty())
+        return sentence;
+    if (spec.type.empty())
+        return "type is empty";
+    if (auto sentence = detail::check_size("type has", spec.type.size(), limits::type_name_size_max); !sentence.empty())
+        return sentence;
+    if (auto sentence = detail::check_size("arguments have", spec.arguments.size(), limits::arguments_size_max);
+        !sentence.empty())
+        return sentence;
+    if (spec.restart > restart_rule::temporary)
+        return "restart is not one of permanent, transient, temporary";
+    if (spec.shutdown < duration::zero())
+        return "shutdown is negative";
+    if (spec.on_exhausted > exhaustion::escalate)
+        return "on_exhausted is not one of park, escalate";
+    if (spec.significant && spec.restart == restart_rule::permanent)
+        return "significant is for transient and temporary children: a permanent one never ends by itself";
+    if (auto sentence = detail::check_size("group has", spec.group.size(), limits::group_name_size_max); !sentence.empty())
+        return sentence;
+    if (auto sentence = detail::check_size("isolated_type has", spec.isolated_type.size(), limits::type_name_size_max);
+        !sentence.empty())
+        return sentence;
+    if (spec.intensity)
+        if (auto sentence = validate(*spec.intensity); !sentence.empty())
+            return sentence;
+    return spec.backoff ? validate(*spec.backoff) : std::string{};
+}
+
+/// OTP's `check_childspecs`: each spec is valid, and no id is used twice. One sentence that names the child and the field, or
+/// an empty one. O(n log n).
+[[nodiscard]] inline std::string check_child_specs(std::span<child_spec const> specs)
+{
+    std::vector<bytes_view> ids;
+    ids.reserve(specs.size());
+    for (auto const& spec : specs) {
+        if (auto const sentence = validate(spec); !sentence.empty())
+            return "child '" + spec.id + "': " + sentence;
+        ids.push_back(spec.id);
+    }
+    std::sort(ids.begin(), ids.end());
+    auto const twice = std::adjacent_find(ids.begin(), ids.end());
+    return twice == ids.end() ? std::string{} : "child '" + std::string{*twice} + "': id is used twice";
+}
+
+} // namespace drover
+
+// drover/supervision/child_listing.hpp
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace drover {
+
+/// An entry of a list that could not be understood.
+struct listing_error {
+    /// The child that the entry was meant for, which stays as it is. Empty: nobody can tell; then no child is deleted.
+    child_id id;
+    std::string reason; ///< one sentence; for a file with the line
+};
+
+/// What a source wants to run: all of it.
+struct child_listing {
+    std::vector<child_spec> specs{};
+    std::vector<listing_error> errors{};
+};
+
+/// What came of reading a source: its list, or why it could not be read. The two are told apart by type, so that a source that
+/// could not be read is never taken for one that lists nothing.
+class source_reading {
+public:
+    [[nodiscard]] static source_reading listed(child_listing listing) { return {true, std::move(listing), {}}; }
+    /// `sentence`: why, for people.
+    [[nodiscard]] static source_reading failed(std::string sentence) { return {false, {}, std::move(sentence)}; }
+
+    [[nodiscard]] bool has_listing() const { return has_listing_; }
+    [[nodiscard]] child_listing& listing() { return listing_; }
+    [[nodiscard]] child_listing const& listing() const { return listing_; }
+    [[nodiscard]] std::string const& failure() const { return failure_; }
+
+private:
+    source_reading(bool has_listing, child_listing listing, std::string failure)
+        : has_listing_{has_listing}, listing_{std::move(listing)}, failure_{std::move(failure)}
+    {
+    }
+
+    bool has_listing_;
+    child_listing listing_;
+    std::string failure_;
+};
+
+/// How closely a supervisor follows a source.
+struct child_source_options {
+    std::size_t operations_count_max = 64;              ///< starts, updates and deletions under way at once
+    duration reread_interval = std::chrono::minutes{1}; ///< between readings while nothing changes; may be `infinity`
+    duration read_timeout = std::chrono::seconds{30};   ///< for one reading, or one write; later answers are ignored
+    duration retry_min = std::chrono::seconds{1};       ///< first wait after a failure; doubles
+    duration retry_max = std::chrono::minutes{1};
+};
+
+namespace limits {
+
+inline constexpr std::size_t sources_count_max = 64; ///< of one supervisor; a start asks each whether it owns the id
+inline constexpr std::size_t source_name_size_max = 200;
+
+} // namespace limits
+
+/// One sentence that names the field and says what is wrong with it, or an empty one.
+[[nodiscard]] inline std::string validate(child_source_options const& options)
+{
+    if (options.operations_count_max == 0)
+        return "operations_count_max must be positive";
+    if (options.reread_interval <= duration::zero() || options.read_timeout <= duration::zero())
+        return "reread_interval and read_timeout must be positive";
+    if (options.retry_min <= duration::zero() || options.retry_max < options.retry_min)
+        return "retry_min must be positive and at most retry_max";
+    return {};
+}
+
+} // namespace drover
+
+// drover/child/child_source.hpp
+
+#include <string>
+#include <utility>
+
+namespace drover {
+
+/// What a source may use of the node that it is registered on. On the strand only. Valid from `start` to `stop`.
+class source_host {
+public:
+    [[nodiscard]] virtual time_point now() const = 0;
+    /// Runs `turn` on the strand after so long, instead of what was set before. One timer for each source.
+    virtual void set_timer(duration after, unique_function<void()> turn) = 0;
+    /// Runs `work` off the strand, where it may block, and then `done` on it; not after `stop`. On a runtime that cannot do
+    /// such work (see `offloading_runtime`), `work` runs on the strand.
+    virtual void offload(unique_function<void()> work, unique_function<void()> done) = 0;
+
+protected:
+    ~source_host() = default;
+};
+
+/// A list of children that is kept elsewhere: in a file, in a database. The children whose ids it owns are those that it
+/// lists: what is missing is started, what differs is updated, what is no longer listed is terminated and deleted.
+///
+/// Register it on every node that may run the supervisor, the same list under the same name (`add_child_source`). One node at a
+/// time reads it: the one that placement names for its name among those that have registered it.
+///
+/// Threads: everything is called on the node's strand, and what is handed to the source is called by it on the strand. An
+/// exception counts as a failure.
+class child_source {
+public:
+    /// Success is an empty sentence.
+    using write_done = unique_function<void(std::string failure)>;
+    using read_done = unique_function<void(source_reading)>;
+
+    /// `name`: 1 to 200 octets, and one of a kind within the supervisor.
+    explicit child_source(std::string name) : name_{std::move(name)}
+    {
+        expects(!name_.empty() && name_.size() <= limits::source_name_size_max, "a child source has a name of 1 to 200 octets");
+    }
+    child_source(child_source const&) = delete;
+    child_source& operator=(child_source const&) = delete;
+    virtual ~child_source() = default;
+
+    [[nodiscard]] std::string const& name() const { return name_; }
+
+    /// The match rule: the part of the id space that is this source's. A function of the id alone, which gives the same answer
+    /// at any time and on any node, and costs little. Where two sources own an id, it is the first registered one's.
+    [[nodiscard]] virtual bool owns(bytes_view id) const noexcept = 0;
+
+    /// Before everything else, once. `changed` is to be called when the list may have changed: then it is read again. What
+    /// comes together is taken together, and the list is read every `reread_interval` anyway.
+    virtual void start(source_host& host, unique_function<void()> changed) = 0;
+    /// The end: nothing of `host` is used any more, and no handler is called. Not called when the node's executor ends first.
+    virtual void stop() = 0;
+
+    /// Gives all of the list, or why it could not be read, by calling `done` once, now or later. One reading at a time. A
+    /// reading that takes longer than `read_timeout` has failed, and its answer is ignored.
+    virtual void read(read_done done) = 0;
+
+    /// The list may be changed through the supervisor: starts, updates and deletions of its ids write to it first. Those of a
+    /// source that is not writable are refused with `errc::owned_by_source`. The same at any time.
+    [[nodiscard]] virtual bool is_writable() const noexcept { return false; }
+    /// Adds an entry, or replaces the one of the same id, and calls `done` once, now or later. Pre: writable.
+    virtual void put(child_spec spec, write_done done)
+    {
+        (void)spec;
+        done("it is not writable");
+    }
+    /// Removes an entry; success too when there is none. Pre: writable.
+    virtual void remove(child_id id, write_done done)
+    {
+        (void)id;
+        done("it is not writable");
+    }
+
+private:
+    std::string name_;
+};
+
+} // namespace drover
+
+// drover/child/completion.hpp
+
+#include <type_traits>
+#include <utility>
+
+namespace drover::detail {
+
+/// Keeps handlers of this type; `drover/completion.hpp` defines it, for all of them. Here it is only named, because it needs
+/// Asio's executors, which cost a compiler as much as all of the standard library that Drover uses.
+template <class Handler, class... Args>
+struct handler_keeper;
+
+/// Wraps a handler of a completion token so that it can be kept and called once, on our strand, from outside its initiation.
+/// A handler with an executor of its own is dispatched to it.
+template <class... Args, class Handler>
+[[nodiscard]] unique_function<void(Args...)> keep_handler(Handler&& handler)
+{
+    using keeper = handler_keeper<std::decay_t<Handler>, Args...>;
+    static_assert(
+        requires { sizeof(keeper); },
+        "drover: completion handlers need #include <drover/completion.hpp>, which drover/net.hpp, drover/simulation.hpp and "
+        "drover/coroutine.hpp bring along");
+    return keeper::keep(std::forward<Handler>(handler));
+}
+
+} // namespace drover::detail
+
 // drover/base/error.hpp
 
 #include <cstdint>
@@ -289,6 +669,8 @@ enum class errc : std::uint8_t {
     outcome_unknown = 44,     ///< the supervisor stopped before the answer came: it may or may not have been done
     quarantined = 45,         ///< nodes died as soon as they started the child: it is listed, and kept from starting
     gave_up = 46,             ///< the supervisor ended, because its children failed more often than it allows
+    owned_by_source = 47,     ///< the child is one of a source that lists its children: change it there
+    source_failed = 48,       ///< the source that owns the id did not take the change: nothing was done
     // joining and links
     address_in_use = 64,      ///< the port is taken
     invalid_address = 65,     ///< not of the form host:port
@@ -299,6 +681,14 @@ enum class errc : std::uint8_t {
     scope_in_use = 70,        ///< this node already has a supervisor of this name
     permission_denied = 71,   ///< the operating system refused the address
     address_unavailable = 72, ///< the address is not one of this machine
+    // the journal: what a node keeps on disk
+    journal_in_use = 80,     ///< another process has it open
+    journal_unreadable = 81, ///< it is there, and cannot be read: permissions, or the disk
+    journal_unwritable = 82, ///< it cannot be made or written: permissions, a directory that is not there, a read-only disk
+    journal_corrupt = 83,    ///< its octets make no sense
+    journal_foreign = 84,    ///< it belongs to another node, another supervisor, or another program
+    journal_newer = 85,      ///< it was written by a later version
+    journal_full = 86,       ///< there is no room on the disk
 };
 
 /// One English sentence without a full stop, for people.
@@ -332,6 +722,8 @@ enum class errc : std::uint8_t {
     case errc::outcome_unknown: return "the supervisor stopped before the answer came, so it may or may not have been done";
     case errc::quarantined: return "nodes died when they had just started the child, so it is in quarantine";
     case errc::gave_up: return "the supervisor gave up, because its children failed too often";
+    case errc::owned_by_source: return "the child belongs to a source of children, which is where to change it";
+    case errc::source_failed: return "the source that the child belongs to did not take the change";
     case errc::address_in_use: return "the address to listen on is in use";
     case errc::invalid_address: return "the address is not of the form host:port";
     case errc::seeds_unreachable: return "no seed answered within the time limit";
@@ -341,6 +733,13 @@ enum class errc : std::uint8_t {
     case errc::scope_in_use: return "this node already has a supervisor of this name";
     case errc::permission_denied: return "the operating system refused to listen on this address";
     case errc::address_unavailable: return "the address to listen on is not one of this machine";
+    case errc::journal_in_use: return "the journal is in use by another process";
+    case errc::journal_unreadable: return "the journal cannot be read";
+    case errc::journal_unwritable: return "the journal cannot be written";
+    case errc::journal_corrupt: return "the journal is damaged";
+    case errc::journal_foreign: return "the journal belongs to another node, another supervisor or another program";
+    case errc::journal_newer: return "the journal was written by a later version";
+    case errc::journal_full: return "there is no room on the disk for the journal";
     }
     return "unknown error";
 }
@@ -603,8 +1002,8 @@ public:
     }
 
     /// Saves `data` (at most 1 MiB) as the state that the next instance starts with. Completes with void(error_code) once as
-    /// many members hold it as the supervisor's `acknowledge` says; `errc::not_acknowledged` when they did not in time,
-    /// `errc::superseded` when another instance took over.
+    /// many members hold it, or a later one that replaced it, as the supervisor's `acknowledge` says; `errc::not_acknowledged`
+    /// when they did not in time, `errc::superseded` when another instance took over, `errc::too_many_operations`.
     template <class Token>
     auto checkpoint(bytes data, Token&& token) const
     {
@@ -1089,6 +1488,7 @@ enum class planted_fault : std::uint8_t {
     acknowledged_too_early = 4, ///< one member is a majority
     second_instance_kept = 5,   ///< an instance that lost a conflict goes on
     stop_not_awaited = 6,       ///< a child is handed over without the state of the instance that stops
+    change_missed = 7,          ///< a record that another node changed is not looked at
 };
 
 #ifdef DROVER_PLANTED_FAULT
@@ -1345,6 +1745,13 @@ enum class event_kind : std::uint8_t {
     supervisor_restarting, ///< its children on this node restart: one that escalates has spent its budget
     supervisor_gave_up,    ///< it stops on every node
     message_rejected,      ///< a peer sent what makes no sense
+    journal_failed,        ///< the disk refused a write: it is tried again, and nothing is acknowledged meanwhile
+    journal_recovered,     ///< the disk took it
+    source_followed,       ///< this node reads a source of children from now on
+    source_failed,         ///< it could not be read: nothing changes, and it is tried again
+    source_entry_refused,  ///< one entry of its list, which is left out, or what it asked for
+    source_applied,        ///< its list and the children differed, and do no more
+    audit_repaired,        ///< the audit found that this child had been missed: without faults, a defect
 };
 
 [[nodiscard]] constexpr char const* to_string(event_kind kind)
@@ -1374,6 +1781,13 @@ enum class event_kind : std::uint8_t {
     case event_kind::child_deleted: return "child deleted";
     case event_kind::command_refused: return "command refused";
     case event_kind::message_rejected: return "message rejected";
+    case event_kind::journal_failed: return "journal failed";
+    case event_kind::journal_recovered: return "journal recovered";
+    case event_kind::source_followed: return "source followed";
+    case event_kind::source_failed: return "source failed";
+    case event_kind::source_entry_refused: return "source entry refused";
+    case event_kind::source_applied: return "source applied";
+    case event_kind::audit_repaired: return "audit repaired";
     }
     return "?";
 }
@@ -1418,228 +1832,273 @@ struct counters {
     std::uint64_t commands = 0;            ///< carried out here, for whomever
     std::uint64_t commands_refused = 0;
     std::uint64_t messages_rejected = 0;
-    std::uint64_t audit_repairs = 0; ///< what the audit found that an event had missed
+    std::uint64_t journal_failures = 0; ///< commits that the disk refused; each is tried again
+    std::uint64_t source_readings = 0;  ///< of sources of children, by this node
+    std::uint64_t source_failures = 0;  ///< readings that failed; each is tried again
+    std::uint64_t source_refusals = 0;  ///< entries that were refused, or whose operation failed
+    std::uint64_t audit_repairs = 0;    ///< what the audit found that an event had missed
 };
 
 } // namespace drover
 
-// drover/base/limits.hpp
+// drover/policy/capabilities.hpp
 
-#include <cstddef>
 #include <cstdint>
 
-namespace drover::limits {
+namespace drover {
 
-/// Bounds on what comes from users and from the network. Sizes are in octets.
-inline constexpr std::size_t child_id_size_max = 255;
-inline constexpr std::size_t type_name_size_max = 255;
-inline constexpr std::size_t node_name_size_max = 255;
-inline constexpr std::size_t cluster_name_size_max = 255;
-inline constexpr std::size_t scope_name_size_max = 255;
-inline constexpr std::size_t address_size_max = 511;
-inline constexpr std::size_t reason_size_max = 1'023;
-inline constexpr std::size_t arguments_size_max = 64 * 1024;
-inline constexpr std::size_t checkpoint_size_max = 1024 * 1024;
-inline constexpr std::size_t record_size_max = checkpoint_size_max + 1024;
-inline constexpr std::size_t message_size_max = 1024 * 1024;
-inline constexpr std::size_t handshake_size_max = 4 * 1024;
-inline constexpr std::size_t frame_size_max = 16 * 1024 * 1024;
-inline constexpr std::size_t members_count_max = 4'096;
-inline constexpr std::size_t types_count_max = 1'024;
-inline constexpr std::uint32_t node_weight_max = 1'000;
-inline constexpr std::uint32_t failures_in_row_max = 30; ///< of a child, for its backoff, which has reached its bound by then
-inline constexpr std::uint32_t node_deaths_max = 2;      ///< with a child that had just started: then it is suspected
+/// What a Transport can promise. Every model has a `static constexpr transport_capabilities capabilities`.
+struct transport_capabilities {
+    bool simulated = false;     ///< time and network are those of a `simulation::world`
+    bool encrypted = false;     ///< nobody on the way reads what is sent
+    bool authenticated = false; ///< a peer's name is proven, not claimed
+};
 
-} // namespace drover::limits
+/// What a Membership can promise.
+struct membership_capabilities {
+    bool detects_silence = false;   ///< a member that falls silent leaves the view within a bound
+    bool needs_full_mesh = false;   ///< every member holds a connection to every other
+    bool indirect_evidence = false; ///< one broken link alone never declares a member dead
+};
 
-// drover/supervision/child_spec.hpp
+/// What a Placement can promise.
+struct placement_capabilities {
+    bool agreed = false;        ///< a function of the candidates alone: equal views give equal answers, without talk
+    bool minimal_moves = false; ///< a candidate that comes or goes moves only its own share
+    bool voters = false;        ///< a majority of voters grants ownership
+    /// The answer depends on what each candidate carries: one node decides, its decision is recorded, and it sticks until the
+    /// candidates change. Such a placement is not `agreed`.
+    bool by_load = false;
+};
 
-#include <algorithm>
-#include <chrono>
+/// What a StateStore can promise.
+struct store_capabilities {
+    bool replicated = false;   ///< other members hold what is written
+    bool durable = false;      ///< what was acknowledged survives the loss of every process
+    bool linearizable = false; ///< writes are conditional and totally ordered: the store can grant ownership
+    bool ordered = false;      ///< concurrent writes have one winner on every node
+    bool standalone = false;   ///< the user's word (`standalone<StateStore>`) that what it holds may be lost with its node
+};
+
+/// Who grants ownership of a child.
+enum class authority : std::uint8_t {
+    none,   ///< nobody: each connected part of the cluster decides for itself
+    voters, ///< a majority of voters (`quorum<Placement>`)
+    store,  ///< the store's own conditional writes
+};
+
+/// What a supervisor promises about the number of instances of one child.
+enum class promise_level : std::uint8_t {
+    at_least_once,         ///< each part of a split runs every child that it knows; one instance after the heal
+    at_most_one_effective, ///< stale instances may exist for a bounded time, and the token tells them apart
+    at_most_one_running,   ///< never two at once, while clock rates stay within the stated bound
+};
+
+/// Who grants ownership under this Placement and StateStore. Both at once are refused by `distributed_supervisor`.
+template <class Placement, class StateStore>
+inline constexpr authority authority_of = Placement::capabilities.voters ? authority::voters
+    : StateStore::capabilities.linearizable                              ? authority::store
+                                                                         : authority::none;
+
+/// Opts out of replication, by name: a supervisor takes a StateStore that is not `replicated` only in this wrapper, because
+/// each node then knows its own children only, and they are lost with it.
+template <class StateStore>
+struct standalone : StateStore {
+    using StateStore::StateStore;
+
+    static constexpr store_capabilities capabilities = [] {
+        auto result = store_capabilities{StateStore::capabilities};
+        result.standalone = true;
+        return result;
+    }();
+};
+
+/// What follows for the number of instances.
+template <class Placement, class StateStore>
+inline constexpr promise_level promise_of = authority_of<Placement, StateStore> == authority::none ? promise_level::at_least_once
+    : authority_of<Placement, StateStore> == authority::voters ? promise_level::at_most_one_running
+                                                               : promise_level::at_most_one_effective;
+
+} // namespace drover
+
+// drover/policy/state_store.hpp
+
+#include <compare>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace drover {
 
-/// When a child that ended is started again (as in Erlang/OTP).
-enum class restart_rule : std::uint8_t {
-    permanent = 0, ///< always
-    transient = 1, ///< after a failure; a normal exit is the end of its work
-    temporary = 2, ///< never; its spec goes with it
+/// The kinds of record. Separate, so that a write of one never revives another. On the wire: append, never renumber.
+enum class record_table : std::uint8_t {
+    spec = 0,        ///< what should run; written by commands
+    owner = 1,       ///< who runs it; written by the node that runs it
+    checkpoint = 2,  ///< what it last saved, under a claim that a majority knew of
+    provisional = 3, ///< what it last saved, under a claim that only a minority could know of
+    roster = 4,      ///< which nodes take part in this scope; each writes its own
+    retired = 5,     ///< children of the initial list that were deleted: no node brings them back
+};
+inline constexpr std::size_t record_tables_count = 6;
+
+/// Orders concurrent writes to one record; the larger wins on every node. Equal ranks are ordered by the store: by its
+/// logical clock, then by the node that wrote. What the two numbers mean is up to the table.
+struct record_rank {
+    std::uint64_t major = 0;
+    std::uint64_t minor = 0;
+
+    friend auto operator<=>(record_rank const&, record_rank const&) = default;
 };
 
-/// Who is restarted with a child that failed (as in Erlang/OTP).
-enum class restart_strategy : std::uint8_t {
-    one_for_one = 0,  ///< nobody
-    one_for_all = 1,  ///< all its siblings
-    rest_for_one = 2, ///< the siblings that were started after it
+/// A record as a reader sees it.
+struct record_view {
+    bytes_view value;
+    record_rank rank;
+    std::uint64_t stamp = 0; ///< tells writes of one record apart; grows with every write that saw the one before
 };
 
-/// Whether a supervisor stops when `significant` children have ended by themselves (as in Erlang/OTP).
-enum class auto_shutdown : std::uint8_t {
-    off = 0,             ///< OTP's `never`
-    any_significant = 1, ///< when the first of them has
-    all_significant = 2, ///< when the last of them has
+/// Names a local write: acknowledgement is asked by it. Grows with every write; 0 is before the first.
+using store_version = std::uint64_t;
+
+/// One life of one node as a writer, in short.
+using origin_id = std::uint64_t;
+
+[[nodiscard]] inline origin_id origin_of(node_id const& node) { return hash64(node.name, node.incarnation); }
+
+/// What a store wants done, and what it saw.
+struct store_effects {
+    struct message {
+        std::string to; ///< node name
+        std::shared_ptr<bytes const> frame;
+    };
+    struct change {
+        record_table table;
+        bytes key;
+    };
+    std::vector<message> sends;
+    std::vector<change> changes;          ///< records that a remote write changed, in the order in which they did
+    bool acknowledgement_changed = false; ///< `held_by` or `covers` may answer differently now
 };
 
-/// Whose failures are counted together.
-enum class intensity_scope : std::uint8_t {
-    per_child = 0,      ///< each child has a budget of its own, and past it is parked
-    per_supervisor = 1, ///< all children share one, and past it the supervisor gives up: OTP's rule
+// clang-format off
+// The parts of a StateStore, each with a sentence of its own for whoever misses it.
+
+/// Says what it promises.
+template <class S>
+concept has_store_capabilities = requires { { S::capabilities } -> std::convertible_to<store_capabilities>; };
+
+/// Keeps records.
+template <class S>
+concept keeps_records = requires(S& s, S const& c, node_id const& id, record_table table, bytes_view key, record_rank rank,
+        bytes value) {
+        s.open(id);                                                                   // once, first: who writes here
+        { s.put(table, key, rank, std::move(value)) } -> std::same_as<store_version>; // 0: outranked, nothing written
+        { s.remove(table, key, rank) } -> std::same_as<store_version>; // 0: outranked, or nothing there; nothing written
+        // none: absent or removed; valid until the next call that is not const
+        { c.find(table, key) } -> std::same_as<std::optional<record_view>>;
+        { c.rank_of(table, key) } -> std::same_as<std::optional<record_rank>>; // also of a removal that is still remembered
+        { c.version() } -> std::same_as<store_version>;                        // of the newest local write
+    };
+
+/// Talks to the stores of other members.
+template <class S>
+concept talks_to_peers = requires(S& s, S const& c, node_id const& id, bytes_view frame, time_point now,
+        std::span<node_id const> members) {
+        s.set_members(members);       // all that count: the living and the dead, not those that left
+        s.on_peer_up(id, now);        // can be sent to; is brought level
+        s.on_peer_connected(id, now); // what was sent before may not have gone out
+        s.on_peer_down(id, now);
+        s.on_message(id, frame, now); // from that peer's store; hostile until decoded
+        s.on_time(now);
+        s.flush(now);                 // sends what was written since the last flush, as one batch
+        { c.deadline() } -> std::same_as<time_point>;
+        { s.effects() } -> std::same_as<store_effects&>; // the caller empties it
+    };
+
+/// Says who holds what.
+template <class S>
+concept says_who_holds = requires(S& s, S const& c, node_id const& id, origin_id writer, store_version version,
+        bytes_view context, std::size_t count) {
+        // every local write up to it is held by `count` members, this one included
+        { c.held_by(count) } -> std::same_as<store_version>;
+        { c.has_seen(writer, version) } -> std::same_as<bool>; // that life's write of this version is known here
+        { c.context() } -> std::same_as<bytes>;                // what this replica has seen, encoded
+        // has seen all that the peer's context names; asks for it if not
+        { s.covers(context, id) } -> std::same_as<bool>;
+        { c.acknowledges(context, version) } -> std::same_as<bool>; // that context includes our writes up to this one
+        { c.level_with(id) } -> std::same_as<bool>;   // has seen all that this peer is known to have seen
+        { c.synchronised(id) } -> std::same_as<bool>; // has been brought level with this peer once since it came up
+    };
+// clang-format on
+
+/// What should run, who runs it, what it last saved: a replicated map. See docs/concepts/state_store.md.
+///
+/// Local writes are visible at once and go out with the next `flush`. Nothing here knows what a record means.
+template <class S>
+concept state_store = std::move_constructible<S> && std::default_initializable<S> && has_store_capabilities<S> && keeps_records<
+    S> && talks_to_peers<S> && says_who_holds<S>;
+
+} // namespace drover
+
+// drover/core/version_token.hpp
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace drover {
+
+/// Names a write, on every node: who wrote it, and which of its writes it was. A node that has seen it answers reads with at
+/// least what was written. The default one names nothing, which every node has seen.
+struct version_token {
+    origin_id origin = 0; ///< of the writer's life
+    store_version version = 0;
+
+    friend auto operator<=>(version_token const&, version_token const&) = default;
 };
 
-/// What follows when a child has spent its budget.
-enum class exhaustion : std::uint8_t {
-    park = 0,     ///< it waits, listed with its reason, and is tried again after a while; nobody else is harmed
-    escalate = 1, ///< its supervisor has failed: see docs/supervision.md
-};
-
-/// How often a child may fail: more than `max_restarts` failures within `max_seconds` are too many.
-struct restart_intensity {
-    std::uint32_t max_restarts = 3;
-    std::chrono::seconds max_seconds{5};
-
-    friend bool operator==(restart_intensity const&, restart_intensity const&) = default;
-};
-
-/// How long a child that failed waits before it is started again. The first restart is immediate; the n-th in a row after it
-/// waits `min` doubled n - 1 times, `max` at most, less a share at random of up to `jitter_percent`. A run of `stable_after`
-/// ends the row.
-struct restart_backoff {
-    duration min = std::chrono::milliseconds{100};
-    duration max = std::chrono::seconds{10};
-    std::uint32_t jitter_percent = 20;
-    duration stable_after = std::chrono::seconds{30};
-
-    friend bool operator==(restart_backoff const&, restart_backoff const&) = default;
-};
-
-/// OTP's: no wait at all.
-inline constexpr restart_backoff immediate_restarts{duration::zero(), duration::zero(), 0, duration::zero()};
-
-/// Shutdown deadlines with a name. A child that has not stopped by its deadline is destroyed.
-inline constexpr duration brutal_kill = duration::zero();
-inline constexpr duration infinity = duration::max();
-
-/// What should run. One spec for all kinds of child.
-struct child_spec {
-    child_id id{};      ///< its name within the supervisor; 1 to 255 octets
-    std::string type{}; ///< registered with `add_child_type` on the nodes that can run it
-    bytes arguments{};  ///< handed to the factory; at most 64 KiB
-    restart_rule restart = restart_rule::permanent;
-    duration shutdown = std::chrono::seconds{5};  ///< time to stop in, or `brutal_kill`, or `infinity`
-    std::optional<restart_intensity> intensity{}; ///< instead of the supervisor's
-    std::optional<restart_backoff> backoff{};     ///< instead of the supervisor's
-    exhaustion on_exhausted = exhaustion::park;
-    bool significant = false;   ///< its end may end the supervisor: see `auto_shutdown`; not for permanent children
-    bool is_supervisor = false; ///< it supervises children of its own; for `count_children`
-    std::int32_t priority = 0;  ///< larger ones are started first after a failover
-    /// In a cluster: a name of `supervisor_options::groups`. Its children run on one node, and are restarted by its strategy.
-    std::string group{};
-    /// In a cluster: the type that it is started as once it seems to take its nodes down with it, one whose children are
-    /// processes of their own. Without one it is quarantined then.
-    std::string isolated_type{};
-
-    friend bool operator==(child_spec const&, child_spec const&) = default;
-};
-
-namespace limits {
-
-inline constexpr std::uint32_t max_restarts_max = 1'000;
-inline constexpr std::chrono::seconds max_seconds_max{24 * 3600};
-inline constexpr duration backoff_max = std::chrono::hours{24};
-inline constexpr std::size_t group_name_size_max = 255;
-
-} // namespace limits
-
-/// One sentence that names the field and says what is wrong with it, or an empty one.
-[[nodiscard]] inline std::string validate(restart_intensity const& intensity)
+/// For a header or a URL: 16 hexadecimal digits, `-`, and a decimal number: "00000000c0ffee00-42".
+[[nodiscard]] inline std::string to_string(version_token const& token)
 {
-    if (intensity.max_restarts > limits::max_restarts_max)
-        return "max_restarts is " + std::to_string(intensity.max_restarts) + ", more than "
-            + std::to_string(limits::max_restarts_max);
-    if (intensity.max_seconds <= std::chrono::seconds::zero())
-        return "max_seconds must be positive";
-    if (intensity.max_seconds > limits::max_seconds_max)
-        return "max_seconds is over a day";
-    return {};
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text(16, '0');
+    for (std::size_t i = 0; i < 16; ++i)
+        text[i] = digits[(token.origin >> (60 - 4 * i)) & 15];
+    return text + "-" + std::to_string(token.version);
 }
 
-/// One sentence that names the field and says what is wrong with it, or an empty one.
-[[nodiscard]] inline std::string validate(restart_backoff const& backoff)
+/// What `to_string` gave; nothing for any other text.
+[[nodiscard]] inline std::optional<version_token> parse_version_token(std::string_view text)
 {
-    if (backoff.min < duration::zero() || backoff.stable_after < duration::zero())
-        return "backoff.min and backoff.stable_after must not be negative";
-    if (backoff.max < backoff.min)
-        return "backoff.max is less than backoff.min";
-    if (backoff.max > limits::backoff_max || backoff.stable_after > limits::backoff_max)
-        return "backoff.max and backoff.stable_after are at most a day";
-    if (backoff.jitter_percent > 100)
-        return "backoff.jitter_percent is " + std::to_string(backoff.jitter_percent) + ", more than 100";
-    return {};
-}
-
-namespace detail {
-
-[[nodiscard]] inline std::string check_size(char const* what, std::size_t size, std::size_t size_max)
-{
-    return size <= size_max ? std::string{}
-                            : std::string{what} + " " + std::to_string(size) + " octets, more than " + std::to_string(size_max);
-}
-
-} // namespace detail
-
-/// One sentence that names the field and says what is wrong with it, or an empty one.
-[[nodiscard]] inline std::string validate(child_spec const& spec)
-{
-    if (spec.id.empty())
-        return "id is empty";
-    if (auto sentence = detail::check_size("id has", spec.id.size(), limits::child_id_size_max); !sentence.empty())
-        return sentence;
-    if (spec.type.empty())
-        return "type is empty";
-    if (auto sentence = detail::check_size("type has", spec.type.size(), limits::type_name_size_max); !sentence.empty())
-        return sentence;
-    if (auto sentence = detail::check_size("arguments have", spec.arguments.size(), limits::arguments_size_max);
-        !sentence.empty())
-        return sentence;
-    if (spec.restart > restart_rule::temporary)
-        return "restart is not one of permanent, transient, temporary";
-    if (spec.shutdown < duration::zero())
-        return "shutdown is negative";
-    if (spec.on_exhausted > exhaustion::escalate)
-        return "on_exhausted is not one of park, escalate";
-    if (spec.significant && spec.restart == restart_rule::permanent)
-        return "significant is for transient and temporary children: a permanent one never ends by itself";
-    if (auto sentence = detail::check_size("group has", spec.group.size(), limits::group_name_size_max); !sentence.empty())
-        return sentence;
-    if (auto sentence = detail::check_size("isolated_type has", spec.isolated_type.size(), limits::type_name_size_max);
-        !sentence.empty())
-        return sentence;
-    if (spec.intensity)
-        if (auto sentence = validate(*spec.intensity); !sentence.empty())
-            return sentence;
-    return spec.backoff ? validate(*spec.backoff) : std::string{};
-}
-
-/// OTP's `check_childspecs`: each spec is valid, and no id is used twice. One sentence that names the child and the field, or
-/// an empty one. O(n log n).
-[[nodiscard]] inline std::string check_child_specs(std::span<child_spec const> specs)
-{
-    std::vector<bytes_view> ids;
-    ids.reserve(specs.size());
-    for (auto const& spec : specs) {
-        if (auto const sentence = validate(spec); !sentence.empty())
-            return "child '" + spec.id + "': " + sentence;
-        ids.push_back(spec.id);
+    constexpr std::string_view digits = "0123456789abcdef";
+    constexpr std::size_t size_max = 16 + 1 + 20;
+    if (text.size() < 18 || text.size() > size_max || text[16] != '-')
+        return std::nullopt;
+    version_token token;
+    for (auto const digit : text.substr(0, 16)) {
+        auto const value = digits.find(digit);
+        if (value == std::string_view::npos)
+            return std::nullopt;
+        token.origin = token.origin << 4 | value;
     }
-    std::sort(ids.begin(), ids.end());
-    auto const twice = std::adjacent_find(ids.begin(), ids.end());
-    return twice == ids.end() ? std::string{} : "child '" + std::string{*twice} + "': id is used twice";
+    for (auto const digit : text.substr(17)) {
+        auto const value = digits.substr(0, 10).find(digit);
+        if (value == std::string_view::npos || token.version > (~store_version{0} - value) / 10)
+            return std::nullopt;
+        token.version = token.version * 10 + value;
+    }
+    if (text[17] == '0' && text.size() > 18)
+        return std::nullopt; // one text for each
+    return token;
 }
 
 } // namespace drover
@@ -1655,13 +2114,22 @@ namespace detail {
 
 namespace drover {
 
-/// Where a child runs.
+/// Where a child runs; in the answer to a command, also what that wrote.
 struct child_ref {
     child_id id;
     std::string node;
     generation_number generation = 0;
 
-    friend bool operator==(child_ref const&, child_ref const&) = default;
+    // In an answer, success or `not_acknowledged`; otherwise nothing.
+    version_token written{};         ///< can be waited for on another node, and read there then
+    std::uint32_t holders_count = 0; ///< so many members are known to hold it, perhaps more do,
+    std::uint32_t members_count = 0; ///< of so many that have neither left nor were removed
+
+    /// The same instance.
+    friend bool operator==(child_ref const& left, child_ref const& right)
+    {
+        return left.id == right.id && left.node == right.node && left.generation == right.generation;
+    }
 };
 
 } // namespace drover
@@ -1674,6 +2142,21 @@ struct saved_state {
     bytes data;
 
     friend bool operator==(saved_state const&, saved_state const&) = default;
+};
+
+/// A source of children, as the core sees it. The shell makes it.
+class source_port {
+public:
+    virtual ~source_port() = default;
+
+    [[nodiscard]] virtual std::string const& name() const = 0;
+    /// The match rule, a function of the id alone: the core asks as it asks a placement.
+    [[nodiscard]] virtual bool owns(bytes_view id) const noexcept = 0;
+    [[nodiscard]] virtual bool is_writable() const noexcept = 0;
+    /// Begins a reading. Not within a step of the core.
+    virtual void read(std::uint64_t number) = 0;
+    /// The end: nothing is answered any more.
+    virtual void close() = 0;
 };
 
 // What the core wants done. The shell carries it out in this order; an answer, where one is due, comes back as an input.
@@ -1738,6 +2221,18 @@ struct checkpoint_done_effect {
     errc code{};
 };
 
+/// The answer to `wait_for`.
+struct wait_done_effect {
+    std::uint64_t number = 0;
+    errc code{};
+};
+
+/// Read this source of children; answer with `on_source_read`, once, with the number.
+struct read_source_effect {
+    std::shared_ptr<source_port> source;
+    std::uint64_t number = 0;
+};
+
 struct started_effect {};
 /// With a reason when it did not stop by request: it gave up, here or elsewhere, or its significant children have ended.
 struct stopped_effect {
@@ -1745,7 +2240,7 @@ struct stopped_effect {
 };
 
 using effect = std::variant<send_effect, start_effect, stop_effect, regrant_effect, deliver_effect, command_done_effect,
-    call_done_effect, checkpoint_done_effect, started_effect, stopped_effect, event>;
+    call_done_effect, checkpoint_done_effect, wait_done_effect, read_source_effect, started_effect, stopped_effect, event>;
 
 } // namespace drover::core
 
@@ -2470,6 +2965,7 @@ struct command_message {
     std::uint32_t initial = 0;      ///< start: its place in the list that every node was given, from 1; 0: a user's
     std::uint32_t targets_lost = 0; ///< start: so many nodes died that it was sent to: any of them may have claimed the child
     std::uint32_t node_deaths = 0;  ///< and so many of them perhaps because of it
+    bool by_source = false;         ///< a source of children asks: a start that fails does not end the wish
     child_spec spec;                ///< start and update: all of it; otherwise only the id
 };
 
@@ -2550,7 +3046,7 @@ namespace detail {
         message_kind::command, spec.id.size() + spec.type.size() + spec.arguments.size() + value.requester.size() + 64);
     out.u8(static_cast<std::uint8_t>(value.kind)).number(value.number).string(value.requester).fixed64(value.requester_origin);
     out.fixed32(static_cast<std::uint32_t>(value.level)).u8(value.hops).number(value.creation_known);
-    out.number(value.initial).number(value.targets_lost).number(value.node_deaths);
+    out.number(value.initial).number(value.targets_lost).number(value.node_deaths).boolean(value.by_source);
     if (value.kind == command_kind::start || value.kind == command_kind::update)
         encode(out, value.spec);
     else
@@ -2629,6 +3125,7 @@ namespace detail {
     value.initial = static_cast<std::uint32_t>(in.number(~std::uint32_t{0}));
     value.targets_lost = static_cast<std::uint32_t>(in.number(targets_lost_max));
     value.node_deaths = static_cast<std::uint32_t>(in.number(limits::node_deaths_max));
+    value.by_source = in.boolean();
     if (value.kind == command_kind::start || value.kind == command_kind::update)
         value.spec = decode_spec(in);
     else
@@ -2821,6 +3318,14 @@ struct launched_spec {
     }
 };
 
+/// What an instance saves while what it saved before is on its way to the others.
+struct checkpoint_backlog {
+    std::uint64_t in_flight = 0; ///< number of the newest that was written and is not known to be held; 0: none
+    time_point written{};        ///< that one
+    std::optional<saved_state> waiting;
+    std::vector<std::uint64_t> numbers; ///< that one's last, before it those that it replaced
+};
+
 /// Index into `supervisor_options::groups`.
 inline constexpr std::uint32_t no_group = ~std::uint32_t{0};
 
@@ -2848,6 +3353,7 @@ struct local_child {
     supervision::restart_window window;
     std::string reason; ///< of the last failure
     std::vector<waiter> waiters;
+    std::unique_ptr<checkpoint_backlog> checkpoints; ///< while there are any
 };
 
 /// One child, as this node knows it. Every field but `local` follows the store.
@@ -2868,17 +3374,19 @@ struct child_entry {
     bool significant_counted : 1 = false; ///< it is significant, and has not ended
     bool grouped : 1 = false;             ///< placed with its group
     bool supervisor : 1 = false;          ///< it supervises children of its own
+    bool unassigned : 1 = false;          ///< in the list of those that should run and have no owner
+    bool audited : 1 = false;             ///< in the queue of the reconciler because of the audit alone
     restart_rule restart{};
     owner_status status{};
     std::uint32_t type = 0; ///< index of the type's name
     node_index owner = no_node;
-    std::uint32_t since_ms = 0; ///< when the claim became known here; comes round every seven weeks
+    std::uint32_t since_ms = 0; ///< when the claim, or that there is none, became known here; comes round every seven weeks
     std::uint64_t creation = 0;
     request_id request;
     generation_number generation = 0;
     generation_number term = 0;
 
-    child_entry* next_owned = nullptr; ///< of the same owner
+    child_entry* next_owned = nullptr; ///< of the same owner, or of those that have none
     child_entry* previous_owned = nullptr;
 
     std::unique_ptr<local_child> local;
@@ -3027,25 +3535,46 @@ public:
         if (child.owner == owner)
             return;
         set_counted(child, false);
-        if (child.owner != no_node) {
-            if (child.previous_owned != nullptr)
-                child.previous_owned->next_owned = child.next_owned;
-            else
-                nodes_[child.owner].owned = child.next_owned;
-            if (child.next_owned != nullptr)
-                child.next_owned->previous_owned = child.previous_owned;
-        }
+        set_unassigned(child, false);
+        if (child.owner != no_node)
+            unlink(child, nodes_[child.owner].owned);
         child.owner = owner;
-        child.previous_owned = child.next_owned = nullptr;
-        if (owner == no_node)
-            return;
-        child.next_owned = nodes_[owner].owned;
-        if (child.next_owned != nullptr)
-            child.next_owned->previous_owned = &child;
-        nodes_[owner].owned = &child;
+        if (owner != no_node)
+            link(child, nodes_[owner].owned);
     }
 
+    /// A child is listed as one that should run and has no owner, or not any more. Pre: it has none. O(1).
+    void set_unassigned(Child& child, bool unassigned)
+    {
+        if (child.unassigned == unassigned)
+            return;
+        child.unassigned = unassigned;
+        if (unassigned)
+            link(child, unassigned_);
+        else
+            unlink(child, unassigned_);
+    }
+
+    /// The first of those that should run and have no owner.
+    [[nodiscard]] Child const* unassigned() const { return unassigned_; }
+
 private:
+    static void link(Child& child, Child*& first)
+    {
+        child.next_owned = first;
+        if (first != nullptr)
+            first->previous_owned = &child;
+        first = &child;
+    }
+
+    static void unlink(Child& child, Child*& first)
+    {
+        (child.previous_owned != nullptr ? child.previous_owned->next_owned : first) = child.next_owned;
+        if (child.next_owned != nullptr)
+            child.next_owned->previous_owned = child.previous_owned;
+        child.previous_owned = child.next_owned = nullptr;
+    }
+
     using place = std::vector<node_index>::const_iterator;
 
     [[nodiscard]] place place_of(node_id const& id) const
@@ -3056,10 +3585,325 @@ private:
 
     std::vector<node_entry> nodes_;
     std::vector<node_index> sorted_; // by id
+    Child* unassigned_ = nullptr;
 };
 
 using node_entry = basic_node_entry<child_entry>;
 using node_table = basic_node_table<child_entry>;
+
+} // namespace drover::core
+
+// drover/core/source_comparison.hpp
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace drover::core {
+
+/// What a source's list asks for.
+struct source_operation {
+    enum class kind : std::uint8_t { start, update, remove } what{};
+    child_spec spec; ///< remove: only the id
+};
+
+/// A child that is there.
+struct present_child {
+    child_spec spec;
+    bool initial = false; ///< from the list that every node was given
+};
+
+/// Compares the list of a source with the children that are there, and says what is to be done: what is not listed is removed,
+/// what is missing started, what differs updated. An entry that is wrong is refused, and its child left as it is; while an
+/// entry is there whose child nobody can tell, nothing is removed.
+///
+/// In slices, because either may be large: O(list + children) in all. Children that come and go meanwhile do no harm: what this
+/// comparison misses, the next one finds.
+///
+/// `Children`: what is there, with
+///     std::size_t size();                                          // of an order that only erasing its last into a gap changes
+///     bytes_view id_at(std::size_t);                               // empty: nobody of interest
+///     std::optional<present_child> find(bytes_view id);
+///     bool owns(bytes_view id);                                    // the source does
+///     std::string wrong_with(child_spec const&);                   // a sentence, or nothing
+class source_comparison {
+public:
+    /// O(list).
+    explicit source_comparison(child_listing listing) : listing_{std::move(listing)}
+    {
+        for (auto const& spec : listing_.specs) {
+            removes_ = removes_ && !spec.id.empty();
+            ++listed_.insert(spec.id).first->value;
+        }
+        for (auto const& error : listing_.errors) {
+            removes_ = removes_ && !error.id.empty();
+            listed_.insert(error.id).first->value += refused;
+        }
+        refusals_ = std::exchange(listing_.errors, {});
+    }
+
+    /// Looks at `slice` children and entries at most, and appends `operations_max` operations at most.
+    template <class Children>
+    void step(Children&& there, std::size_t slice, std::size_t operations_max, std::vector<source_operation>& operations)
+    {
+        if (!std::exchange(begun_, true))
+            unlisted_left_ = removes_ ? there.size() : 0;
+        auto const full = operations.size() + operations_max;
+        for (; slice > 0 && operations.size() < full && !done(); --slice) {
+            // From the last to the first: what is erased meanwhile is replaced by one that has been looked at.
+            unlisted_left_ = std::min(unlisted_left_, there.size());
+            if (unlisted_left_ > 0)
+                look_at_child(there, there.id_at(--unlisted_left_), operations);
+            else if (position_ < listing_.specs.size())
+                look_at_entry(there, listing_.specs[position_++], operations);
+        }
+    }
+
+    [[nodiscard]] bool done() const { return begun_ && unlisted_left_ == 0 && position_ >= listing_.specs.size(); }
+
+    /// What was refused since this was last asked.
+    [[nodiscard]] std::vector<listing_error> take_refusals() { return std::exchange(refusals_, {}); }
+
+private:
+    static constexpr std::uint32_t refused = 2; // as good as listed twice
+
+    template <class Children>
+    void look_at_child(Children&& there, bytes_view id, std::vector<source_operation>& operations)
+    {
+        if (id.empty() || listed_.find(id) != nullptr || !there.owns(id))
+            return;
+        auto const present = there.find(id);
+        if (!present || present->initial)
+            return;
+        source_operation operation{source_operation::kind::remove, {}};
+        operation.spec.id = child_id{id};
+        operations.push_back(std::move(operation));
+    }
+
+    template <class Children>
+    void look_at_entry(Children&& there, child_spec const& spec, std::vector<source_operation>& operations)
+    {
+        if (auto sentence = wrong_with(there, spec); !sentence.empty())
+            return refusals_.push_back({spec.id, std::move(sentence)});
+        auto const present = there.find(spec.id);
+        if (!present)
+            operations.push_back({source_operation::kind::start, spec});
+        else if (present->initial)
+            refusals_.push_back({spec.id, "a child of this id is in the initial list"});
+        else if (!same(present->spec, spec))
+            operations.push_back({source_operation::kind::update, spec});
+    }
+
+    template <class Children>
+    [[nodiscard]] std::string wrong_with(Children&& there, child_spec const& spec) const
+    {
+        if (auto sentence = there.wrong_with(spec); !sentence.empty())
+            return sentence;
+        if (!there.owns(spec.id))
+            return "the source does not own this id";
+        if (listed_.find(spec.id)->value > 1)
+            return "the id is listed more than once";
+        if (spec.restart == restart_rule::temporary)
+            return "restart is temporary: such a child is forgotten when it ends, and would be started again because it is "
+                   "listed";
+        return {};
+    }
+
+    // As they are kept: times in whole milliseconds.
+    [[nodiscard]] static bool same(child_spec const& left, child_spec const& right)
+    {
+        auto const kept = [](child_spec const& spec) {
+            wire::writer out;
+            encode(out, spec);
+            return out.take();
+        };
+        return left == right || kept(left) == kept(right);
+    }
+
+    child_listing listing_;
+    bytes_table<std::uint32_t> listed_; ///< by id: how often
+    std::vector<listing_error> refusals_;
+    std::size_t unlisted_left_ = 0; ///< so many of the children that are there have not been looked for in the list
+    std::size_t position_ = 0;      ///< in the list
+    bool removes_ = true;
+    bool begun_ = false;
+};
+
+} // namespace drover::core
+
+// drover/core/source_entry.hpp
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace drover::core {
+
+/// Index into the sources of this node.
+inline constexpr std::uint32_t no_source = ~std::uint32_t{0};
+
+/// Nodes announce the sources that they have registered as they announce the types of children that they can run: under this,
+/// followed by the source's name.
+inline constexpr std::string_view source_type_prefix = "drover child source ";
+
+/// One source of children, as this node follows it.
+///
+///     (not driving) --placement names this node--> due --> reading --list--> comparing --all done--> due, after a while
+///                                                             |                 ^
+///                                                          failure           changed
+///                                                             +--> due, after a growing wait
+struct source_entry {
+    std::shared_ptr<source_port> port;
+    child_source_options options;
+    std::uint32_t type = 0;    ///< index of the name under which it is announced
+    std::uint64_t key = 0;     ///< for placement
+    bool driving = false;      ///< this node reads it
+    std::uint64_t regroup = 0; ///< the last one after which it was read
+
+    time_point due = never;    ///< when it is read next
+    std::uint64_t reading = 0; ///< number of the reading that is under way; 0: none
+    time_point reading_ends = never;
+    std::optional<child_listing> next; ///< was read while operations of the last comparison were under way
+    std::optional<source_comparison> comparison;
+    std::size_t in_flight = 0; ///< operations
+    unsigned failures_in_row = 0;
+    bool failed = false; ///< an operation of this comparison
+    std::size_t started = 0, updated = 0, removed = 0;
+    std::set<std::pair<child_id, std::string>> refused;  ///< and told: entries of the last list, with the reason
+    std::set<std::pair<child_id, std::string>> refusing; ///< of the list that is being compared
+};
+
+/// What came of an operation that a source asked for.
+struct source_answer {
+    std::uint32_t source = no_source;
+    command_kind kind{};
+    child_id id;
+    errc code{};
+    std::string reason;
+};
+
+/// All of this node, in the order in which they were registered.
+struct source_list {
+    std::vector<source_entry> entries;
+    std::vector<source_answer> answers; ///< to what they asked for
+    std::uint64_t readings_begun = 0;
+    time_point due = never; ///< when they are looked at next,
+    bool waiting = false;   ///< or as soon as there is nothing else
+
+    void wake() { waiting = !entries.empty(); }
+
+    /// Whose part of the id space this id lies in. O(sources).
+    [[nodiscard]] source_entry const* owner_of(bytes_view id) const
+    {
+        for (auto const& source : entries)
+            if (source.port->owns(id))
+                return &source;
+        return nullptr;
+    }
+
+    /// A user may not start, update or delete a child of this id.
+    [[nodiscard]] bool are_read_only_for(bytes_view id) const
+    {
+        auto const* const source = owner_of(id);
+        return source != nullptr && !source->port->is_writable();
+    }
+};
+
+} // namespace drover::core
+
+// drover/core/operations.hpp
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace drover::core {
+
+/// A command that was given on this node, and waits for its answer.
+struct command_operation {
+    command_message message;
+    time_point deadline{};
+    time_point due = never; ///< to be looked at
+    unsigned attempts = 0;
+    node_index target = no_node;
+    std::uint32_t source = no_source; ///< that asked for it
+    bool answered = false;            ///< done there; only the acknowledgement is missing
+    std::uint64_t version = 0;        ///< of the store of the node that answered
+    std::uint64_t holders = 0;
+    node_id answerer;
+    child_ref ref;
+};
+
+/// A call or cast that was given on this node.
+struct call_operation {
+    call_message message;
+    time_point deadline{};
+    node_index target = no_node; ///< while it is under way
+    time_point due = never;      ///< to be looked at
+};
+
+/// A read that waits until this node has seen a write.
+struct awaited_write {
+    version_token token;
+    time_point deadline{};
+};
+
+/// By how many members a write is to be held.
+struct holders_asked {
+    std::size_t count = 1;
+    bool fixed = false; ///< also when fewer are left
+
+    friend auto operator<=>(holders_asked const&, holders_asked const&) = default;
+};
+
+/// Something that is complete, or may begin, once a write of this node is held by enough members.
+struct hold {
+    std::uint64_t version = 0;
+    time_point deadline{};
+    enum class kind : std::uint8_t { command, checkpoint, start } what{};
+    std::string requester;              ///< of a command
+    std::uint64_t number = 0;           ///< of the command, or of the checkpoint
+    std::vector<std::uint64_t> covered; ///< earlier checkpoints that this one replaced
+    child_id id;                        ///< of a checkpoint or a start
+    generation_number generation = 0;
+};
+
+/// A child that is to be started in its turn.
+struct start_in_turn {
+    std::int32_t priority = 0;
+    std::uint64_t ordinal = 0;
+    generation_number generation = 0;
+    child_id id;
+
+    /// For a heap whose first is started next.
+    static bool later(start_in_turn const& left, start_in_turn const& right)
+    {
+        if (left.priority != right.priority)
+            return left.priority < right.priority;
+        return left.ordinal != right.ordinal ? left.ordinal > right.ordinal : left.id > right.id;
+    }
+};
+
+/// Children that are restarted together.
+struct sibling_run {
+    std::vector<child_id> members; ///< in the order in which they start
+    std::size_t left = 0;          ///< so many of them may still run, when they stop one after another
+    std::size_t stopping = 0;      ///< so many of them, when they stop side by side
+    bool side_by_side = false;
+    time_point not_before{};
+};
 
 } // namespace drover::core
 
@@ -3181,86 +4025,6 @@ inline constexpr std::size_t suspects_count_max = 16;  ///< so few young childre
         return sentence;
     return validate(options.intensity);
 }
-
-} // namespace drover
-
-// drover/policy/capabilities.hpp
-
-#include <cstdint>
-
-namespace drover {
-
-/// What a Transport can promise. Every model has a `static constexpr transport_capabilities capabilities`.
-struct transport_capabilities {
-    bool simulated = false;     ///< time and network are those of a `simulation::world`
-    bool encrypted = false;     ///< nobody on the way reads what is sent
-    bool authenticated = false; ///< a peer's name is proven, not claimed
-};
-
-/// What a Membership can promise.
-struct membership_capabilities {
-    bool detects_silence = false;   ///< a member that falls silent leaves the view within a bound
-    bool needs_full_mesh = false;   ///< every member holds a connection to every other
-    bool indirect_evidence = false; ///< one broken link alone never declares a member dead
-};
-
-/// What a Placement can promise.
-struct placement_capabilities {
-    bool agreed = false;        ///< a function of the candidates alone: equal views give equal answers, without talk
-    bool minimal_moves = false; ///< a candidate that comes or goes moves only its own share
-    bool voters = false;        ///< a majority of voters grants ownership
-    /// The answer depends on what each candidate carries: one node decides, its decision is recorded, and it sticks until the
-    /// candidates change. Such a placement is not `agreed`.
-    bool by_load = false;
-};
-
-/// What a StateStore can promise.
-struct store_capabilities {
-    bool replicated = false;   ///< other members hold what is written
-    bool durable = false;      ///< what was acknowledged survives the loss of every process
-    bool linearizable = false; ///< writes are conditional and totally ordered: the store can grant ownership
-    bool ordered = false;      ///< concurrent writes have one winner on every node
-    bool standalone = false;   ///< the user's word (`standalone<StateStore>`) that what it holds may be lost with its node
-};
-
-/// Who grants ownership of a child.
-enum class authority : std::uint8_t {
-    none,   ///< nobody: each connected part of the cluster decides for itself
-    voters, ///< a majority of voters (`quorum<Placement>`)
-    store,  ///< the store's own conditional writes
-};
-
-/// What a supervisor promises about the number of instances of one child.
-enum class promise_level : std::uint8_t {
-    at_least_once,         ///< each part of a split runs every child that it knows; one instance after the heal
-    at_most_one_effective, ///< stale instances may exist for a bounded time, and the token tells them apart
-    at_most_one_running,   ///< never two at once, while clock rates stay within the stated bound
-};
-
-/// Who grants ownership under this Placement and StateStore. Both at once are refused by `distributed_supervisor`.
-template <class Placement, class StateStore>
-inline constexpr authority authority_of = Placement::capabilities.voters ? authority::voters
-    : StateStore::capabilities.linearizable                              ? authority::store
-                                                                         : authority::none;
-
-/// Opts out of replication, by name: a supervisor takes a StateStore that is not `replicated` only in this wrapper, because
-/// each node then knows its own children only, and they are lost with it.
-template <class StateStore>
-struct standalone : StateStore {
-    using StateStore::StateStore;
-
-    static constexpr store_capabilities capabilities = [] {
-        auto result = store_capabilities{StateStore::capabilities};
-        result.standalone = true;
-        return result;
-    }();
-};
-
-/// What follows for the number of instances.
-template <class Placement, class StateStore>
-inline constexpr promise_level promise_of = authority_of<Placement, StateStore> == authority::none ? promise_level::at_least_once
-    : authority_of<Placement, StateStore> == authority::voters ? promise_level::at_most_one_running
-                                                               : promise_level::at_most_one_effective;
 
 } // namespace drover
 
@@ -3662,126 +4426,6 @@ private:
 
 } // namespace drover::core
 
-// drover/policy/state_store.hpp
-
-#include <compare>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
-#include <string>
-#include <utility>
-#include <vector>
-
-namespace drover {
-
-/// The kinds of record. Separate, so that a write of one never revives another. On the wire: append, never renumber.
-enum class record_table : std::uint8_t {
-    spec = 0,        ///< what should run; written by commands
-    owner = 1,       ///< who runs it; written by the node that runs it
-    checkpoint = 2,  ///< what it last saved, under a claim that a majority knew of
-    provisional = 3, ///< what it last saved, under a claim that only a minority could know of
-    roster = 4,      ///< which nodes take part in this scope; each writes its own
-    retired = 5,     ///< children of the initial list that were deleted: no node brings them back
-};
-inline constexpr std::size_t record_tables_count = 6;
-
-/// Orders concurrent writes to one record; the larger wins on every node. Equal ranks are ordered by the store: by its
-/// logical clock, then by the node that wrote. What the two numbers mean is up to the table.
-struct record_rank {
-    std::uint64_t major = 0;
-    std::uint64_t minor = 0;
-
-    friend auto operator<=>(record_rank const&, record_rank const&) = default;
-};
-
-/// A record as a reader sees it.
-struct record_view {
-    bytes_view value;
-    record_rank rank;
-    std::uint64_t stamp = 0; ///< tells writes of one record apart; grows with every write that saw the one before
-};
-
-/// Names a local write: acknowledgement is asked by it. Grows with every write; 0 is before the first.
-using store_version = std::uint64_t;
-
-/// What a store wants done, and what it saw.
-struct store_effects {
-    struct message {
-        std::string to; ///< node name
-        std::shared_ptr<bytes const> frame;
-    };
-    struct change {
-        record_table table;
-        bytes key;
-    };
-    std::vector<message> sends;
-    std::vector<change> changes;          ///< records that a remote write changed, in the order in which they did
-    bool acknowledgement_changed = false; ///< `held_by` or `covers` may answer differently now
-};
-
-// clang-format off
-// The parts of a StateStore, each with a sentence of its own for whoever misses it.
-
-/// Says what it promises.
-template <class S>
-concept has_store_capabilities = requires { { S::capabilities } -> std::convertible_to<store_capabilities>; };
-
-/// Keeps records.
-template <class S>
-concept keeps_records = requires(S& s, S const& c, node_id const& id, record_table table, bytes_view key, record_rank rank,
-        bytes value) {
-        s.open(id);                                                                   // once, first: who writes here
-        { s.put(table, key, rank, std::move(value)) } -> std::same_as<store_version>; // 0: outranked, nothing written
-        { s.remove(table, key, rank) } -> std::same_as<store_version>; // 0: outranked, or nothing there; nothing written
-        // none: absent or removed; valid until the next call that is not const
-        { c.find(table, key) } -> std::same_as<std::optional<record_view>>;
-        { c.rank_of(table, key) } -> std::same_as<std::optional<record_rank>>; // also of a removal that is still remembered
-        { c.version() } -> std::same_as<store_version>;                        // of the newest local write
-    };
-
-/// Talks to the stores of other members.
-template <class S>
-concept talks_to_peers = requires(S& s, S const& c, node_id const& id, bytes_view frame, time_point now,
-        std::span<node_id const> members) {
-        s.set_members(members);       // all that count: the living and the dead, not those that left
-        s.on_peer_up(id, now);        // can be sent to; is brought level
-        s.on_peer_connected(id, now); // what was sent before may not have gone out
-        s.on_peer_down(id, now);
-        s.on_message(id, frame, now); // from that peer's store; hostile until decoded
-        s.on_time(now);
-        s.flush(now);                 // sends what was written since the last flush, as one batch
-        { c.deadline() } -> std::same_as<time_point>;
-        { s.effects() } -> std::same_as<store_effects&>; // the caller empties it
-    };
-
-/// Says who holds what.
-template <class S>
-concept says_who_holds = requires(S& s, S const& c, node_id const& id, store_version version, bytes_view context,
-        std::size_t count) {
-        // every local write up to it is held by `count` members, this one included
-        { c.held_by(count) } -> std::same_as<store_version>;
-        { c.has_seen(id, version) } -> std::same_as<bool>; // that node's write of this version is known here
-        { c.context() } -> std::same_as<bytes>;            // what this replica has seen, encoded
-        // has seen all that the peer's context names; asks for it if not
-        { s.covers(context, id) } -> std::same_as<bool>;
-        { c.acknowledges(context, version) } -> std::same_as<bool>; // that context includes our writes up to this one
-        { c.level_with(id) } -> std::same_as<bool>;   // has seen all that this peer is known to have seen
-        { c.synchronised(id) } -> std::same_as<bool>; // has been brought level with this peer once since it came up
-    };
-// clang-format on
-
-/// What should run, who runs it, what it last saved: a replicated map. See docs/concepts/state_store.md.
-///
-/// Local writes are visible at once and go out with the next `flush`. Nothing here knows what a record means.
-template <class S>
-concept state_store = std::move_constructible<S> && std::default_initializable<S> && has_store_capabilities<S> && keeps_records<
-    S> && talks_to_peers<S> && says_who_holds<S>;
-
-} // namespace drover
-
 // drover/policy/view.hpp
 
 #include <algorithm>
@@ -3853,10 +4497,8 @@ struct view {
 
 namespace drover::store {
 
-/// One life of one node as a writer: short enough to be in every acknowledgement.
-using origin_id = std::uint64_t;
-
-[[nodiscard]] inline origin_id origin_of(node_id const& node) { return hash64(node.name, node.incarnation); }
+using drover::origin_id; // short enough to be in every acknowledgement
+using drover::origin_of;
 
 /// Counts the writes of one origin, from 1.
 using sequence_number = std::uint64_t;
@@ -3911,6 +4553,16 @@ public:
         return true;
     }
 
+    /// What both have seen. O(origins log origins).
+    [[nodiscard]] static causal_context common(causal_context const& left, causal_context const& right)
+    {
+        causal_context result;
+        for (auto const& entry : left.items_)
+            if (auto const sequence = std::min(entry.sequence, right.at(entry.origin)); sequence > 0)
+                result.items_.push_back({entry.origin, sequence});
+        return result;
+    }
+
     [[nodiscard]] std::vector<item> const& items() const { return items_; }
 
     void encode(wire::writer& out) const
@@ -3956,9 +4608,12 @@ private:
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -3978,69 +4633,13 @@ struct regroup_timer {
     std::uint64_t number = 0;
 };
 struct audit_timer {};
+struct wait_timer {};
 struct initial_timer {}; ///< children of the initial list that nobody has started yet are looked for
 struct form_timer {};    ///< the cluster is not waited for any longer
 struct drain_timer {};
+struct sources_timer {}; ///< a source of children is to be looked at
 using core_timer = std::variant<child_timer, commands_timer, calls_timer, hold_timer, regroup_timer, audit_timer, drain_timer,
-    initial_timer, form_timer>;
-
-/// A command that was given on this node, and waits for its answer.
-struct command_operation {
-    command_message message;
-    time_point deadline{};
-    time_point due = never; ///< to be looked at
-    unsigned attempts = 0;
-    node_index target = no_node;
-    bool answered = false;     ///< done there; only the acknowledgement is missing
-    std::uint64_t version = 0; ///< of the store of the node that answered
-    std::uint64_t holders = 0;
-    node_id answerer;
-    child_ref ref;
-};
-
-/// A call or cast that was given on this node.
-struct call_operation {
-    call_message message;
-    time_point deadline{};
-    node_index target = no_node; ///< while it is under way
-    time_point due = never;      ///< to be looked at
-};
-
-/// Something that is complete, or may begin, once a write of this node is held by enough members.
-struct hold {
-    std::uint64_t version = 0;
-    time_point deadline{};
-    enum class kind : std::uint8_t { command, checkpoint, start } what{};
-    std::string requester;    ///< of a command
-    std::uint64_t number = 0; ///< of the command, or of the checkpoint
-    child_id id;              ///< of a checkpoint or a start
-    generation_number generation = 0;
-};
-
-/// A child that is to be started in its turn.
-struct start_in_turn {
-    std::int32_t priority = 0;
-    std::uint64_t ordinal = 0;
-    generation_number generation = 0;
-    child_id id;
-
-    /// For a heap whose first is started next.
-    static bool later(start_in_turn const& left, start_in_turn const& right)
-    {
-        if (left.priority != right.priority)
-            return left.priority < right.priority;
-        return left.ordinal != right.ordinal ? left.ordinal > right.ordinal : left.id > right.id;
-    }
-};
-
-/// Children that are restarted together.
-struct sibling_run {
-    std::vector<child_id> members; ///< in the order in which they start
-    std::size_t left = 0;          ///< so many of them may still run, when they stop one after another
-    std::size_t stopping = 0;      ///< so many of them, when they stop side by side
-    bool side_by_side = false;
-    time_point not_before{};
-};
+    initial_timer, form_timer, wait_timer, sources_timer>;
 
 enum class phase : std::uint8_t { created, joining, running, draining, saying_goodbye, stopped };
 
@@ -4088,7 +4687,8 @@ struct core_state {
     drover::counters counters;
     core::phase phase = phase::created;
     bool events_wanted = false;
-    time_point input_time{}; ///< of the input that is being taken
+    bool journal_failing = false; ///< the last commit failed, and is tried again
+    time_point input_time{};      ///< of the input that is being taken
 
     // failures of the supervisor
     supervision::restart_window window; ///< of all children here, where they share a budget
@@ -4111,21 +4711,27 @@ struct core_state {
     std::map<std::uint64_t, call_operation> calls;
     time_point commands_due = never; ///< when the commands are looked at next
     time_point calls_due = never;
-    std::map<std::size_t, std::deque<hold>> holds; ///< by the number of members asked for; versions and deadlines ascend
+    std::map<holders_asked, std::deque<hold>> holds; ///< versions and deadlines ascend
     bool hold_timer_set = false;
     std::deque<std::pair<request_id, reply_message>> answered; ///< the last commands carried out here, against repetition
     std::uint64_t next_request = 1;
+    std::map<std::uint64_t, awaited_write> awaited;                     ///< by number; deadlines ascend
+    std::set<std::pair<version_token, std::uint64_t>> awaited_by_token; ///< the same
+    bool awaited_timer_set = false;
 
     // forming and the initial list
     bool form_over = false;                  ///< the cluster is not waited for any longer
     std::vector<std::uint32_t> initial_left; ///< indexes into `options.children`: not seen yet
 
+    source_list sources;
+
     // audit
     std::size_t audit_position = 0;
     bool audit_running = false;
     bool audit_timer_set = false;
-    bool reviewing = false; ///< by load: this node has become a candidate, so what it should take over is looked for
-    bool relieving = false; ///< by load: who takes part is settled, so what this node carries beyond its bound goes elsewhere
+    bool audit_by_time = false; ///< nothing but time began the pass: what it finds, an event has missed
+    bool reviewing = false;     ///< by load: this node has become a candidate, so what it should take over is looked for
+    bool relieving = false;     ///< by load: who takes part is settled, so what this node carries beyond its bound goes elsewhere
     std::uint64_t relieved_epoch = 0; ///< of the roster, at the last audit that a timer began
 
     // leaving
@@ -4153,10 +4759,25 @@ struct core_state {
 
     void mark(child_entry& child)
     {
+        child.audited = false;
         if (child.dirty)
             return;
         child.dirty = true;
         dirty.push_back(&child);
+    }
+
+    /// Of whatever a step on a child may do, a number each: equal when it did nothing.
+    [[nodiscard]] auto progress() const
+    {
+        return std::tuple{store.version(), effects.size(), effects_after_sends.size(), timers.size(), children.size(),
+            instances_count, starts_waiting.size(), regroup_wanted};
+    }
+
+    /// The audit has found something to do for this child.
+    void count_repair(bytes_view id, generation_number generation)
+    {
+        ++counters.audit_repairs;
+        tell(event_kind::audit_repaired, id, generation);
     }
 
     /// Pre: the child has no local part.
@@ -4170,9 +4791,17 @@ struct core_state {
     void drop_local(child_entry& child)
     {
         --instances_count;
+        if (child.local->checkpoints)
+            answer_checkpoints(child.local->checkpoints->numbers, errc::superseded);
         enter(*child.local, local_state::waiting);
         leave_group(child);
         child.local.reset();
+    }
+
+    void answer_checkpoints(std::vector<std::uint64_t> const& numbers, errc code)
+    {
+        for (auto const number : numbers)
+            emit(checkpoint_done_effect{number, code});
     }
 
     void enter(local_child& local, local_state next)
@@ -4285,15 +4914,15 @@ struct core_state {
         return count;
     }
 
-    [[nodiscard]] std::size_t holders_of(acknowledge level) const
+    [[nodiscard]] holders_asked holders_of(acknowledge level) const
     {
         auto const members = std::max<std::size_t>(1, roster.members_count());
         switch (level) {
-        case acknowledge::majority: return planted(planted_fault::acknowledged_too_early) ? 1 : members / 2 + 1;
-        case acknowledge::all: return members;
-        case acknowledge::local: return 1;
+        case acknowledge::majority: return {planted(planted_fault::acknowledged_too_early) ? 1 : members / 2 + 1};
+        case acknowledge::all: return {members};
+        case acknowledge::local: return {1};
         }
-        return static_cast<std::size_t>(level);
+        return {static_cast<std::size_t>(level), true};
     }
 
     /// The operation is to be looked at then, with those that are due as well by that time: one timer serves all of them.
@@ -4353,6 +4982,16 @@ struct core_state {
     void emit(Effect&& what)
     {
         effects.push_back(std::forward<Effect>(what));
+    }
+
+    /// What was to wait for the sends before it is next.
+    void append_later_effects()
+    {
+        auto& later = effects_after_sends;
+        if (effects.empty())
+            return effects.swap(later);
+        effects.insert(effects.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
+        later.clear();
     }
 
     // ---- records -----------------------------------------------------------------------------------------------------
@@ -4431,6 +5070,7 @@ struct core_state {
             take_owner(child, *record);
         else
             nodes.set_owner(child, no_node);
+        count(child);
     }
 
     void take_owner(child_entry& child, owner_record const& record)
@@ -4449,6 +5089,10 @@ struct core_state {
     void count(child_entry& child)
     {
         nodes.set_counted(child, child.owned && child.wanted_running());
+        if (auto const unassigned = !child.owned && child.wanted_running(); unassigned != child.unassigned) {
+            child.since_ms = child_entry::ms_of(input_time);
+            nodes.set_unassigned(child, unassigned);
+        }
         if (auto const significant = child.significant && child.wanted_running(); significant != child.significant_counted) {
             child.significant_counted = significant;
             significant_count += significant ? 1U : ~std::size_t{0};
@@ -4527,6 +5171,7 @@ struct core_state {
 // drover/core/census.hpp
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -4547,8 +5192,9 @@ enum class child_status : std::uint8_t {
     parked,     ///< failed too often; `reason` says how
     ended,      ///< its work is done
     terminated, ///< by request
-    unassigned, ///< nobody is recorded to own it, or nobody that could run it is alive
+    unassigned, ///< nobody is recorded to own it
 };
+inline constexpr std::size_t child_statuses_count = 11;
 
 [[nodiscard]] constexpr char const* to_string(child_status status)
 {
@@ -4581,14 +5227,24 @@ struct child_info {
     std::uint32_t node_deaths = 0;     ///< in a row, of nodes where it had just started
 };
 
-/// As OTP's `count_children`.
+/// As OTP's `count_children`, and the census.
 struct child_counts {
     std::size_t specs = 0;
     std::size_t supervisors = 0; ///< children that are supervisors themselves
     std::size_t workers = 0;     ///< the others
     std::size_t active = 0;      ///< running or about to, anywhere
     std::size_t parked = 0;
-    std::size_t local = 0; ///< instances on this node
+    std::size_t local = 0;                                     ///< instances on this node
+    std::array<std::size_t, child_statuses_count> by_status{}; ///< each spec is counted once
+
+    [[nodiscard]] std::size_t in(child_status status) const { return by_status[static_cast<std::size_t>(status)]; }
+};
+
+/// Specs that should run and that no node accounts for, as this node sees it: nobody is recorded to own them, or their owner is
+/// dead, and nobody has taken them over yet.
+struct unaccounted_children {
+    std::size_t count = 0;
+    duration oldest_age{}; ///< since the owner died, or since this node heard of the spec or lost the owner's record
 };
 
 namespace core {
@@ -4618,6 +5274,33 @@ template <class State>
     if (child.status == owner_status::parked)
         return child_status::parked;
     return child.owner == core.own ? child_status::starting : child_status::running_elsewhere;
+}
+
+template <class State>
+[[nodiscard]] bool is_unaccounted(State const& core, child_entry const& child)
+{
+    return child.wanted_running() && !child.local && (!child.owned || !core.nodes[child.owner].alive);
+}
+
+/// O(children whose owner is dead or missing). Ages are exact to a millisecond, and come round every seven weeks.
+template <class State>
+[[nodiscard]] unaccounted_children unaccounted(State const& core, time_point now)
+{
+    unaccounted_children result;
+    auto const look_through = [&](child_entry const* child, duration age_max) {
+        for (; child != nullptr; child = child->next_owned) {
+            if (!is_unaccounted(core, *child))
+                continue;
+            ++result.count;
+            auto const age = std::chrono::milliseconds{child_entry::ms_of(now) - child->since_ms};
+            result.oldest_age = std::max(result.oldest_age, std::min<duration>(age, age_max));
+        }
+    };
+    look_through(core.nodes.unassigned(), duration::max());
+    for (node_index index = 0; index < core.nodes.size(); ++index)
+        if (auto const& node = core.nodes[index]; !node.alive)
+            look_through(node.owned, now - node.died);
+    return result;
 }
 
 template <class State>
@@ -4668,6 +5351,7 @@ template <class State>
         if (!child->present)
             continue;
         ++counts.specs;
+        ++counts.by_status[static_cast<std::size_t>(status_of(core, *child))];
         ++(child->supervisor ? counts.supervisors : counts.workers);
         auto const active = child->wanted_running() && child->owned;
         counts.active += active && child->status == owner_status::active ? 1U : 0U;
@@ -4700,6 +5384,9 @@ template <class State>
         text += "; it failed " + std::to_string(info.failures_in_row) + " times in a row";
     if (info.node_deaths > 0)
         text += "; " + std::to_string(info.node_deaths) + " nodes in a row died when it had just started on them";
+    if (auto const* const source = core.sources.owner_of(id))
+        text += "; it belongs to the source '" + source->port->name() + "', which "
+            + (source->driving ? "this node reads" : "another node reads");
     if (!info.reason.empty())
         text += "; reason: " + info.reason;
     return text;
@@ -5398,6 +6085,14 @@ concept runtime = std::copy_constructible<R> && requires(R& r, R const& c, uniqu
     requires std::constructible_from<typename R::timer_type, R&>;
     timer.expires_at(at, std::move(turn)); // replaces what was set; a time in the past means as soon as possible
     timer.cancel();                        // the turn will not run
+};
+
+/// A runtime that can do blocking work, a commit for example, beside its strand: `work` runs off it, one at a time for all that
+/// was given through copies of one `R`, in the order in which it was given; then `done` runs on the strand. When the strand's
+/// world ends first, `done` does not run; `work` that has begun is finished.
+template <class R>
+concept offloading_runtime = runtime<R> && requires(R& r, unique_function<void()> work, unique_function<void()> done) {
+    r.offload(std::move(work), std::move(done));
 };
 // clang-format on
 
@@ -6738,6 +7433,429 @@ static_assert(updatable_placement<ring> && ranked_placement<ring>);
 
 } // namespace drover
 
+// drover/policy/journal.hpp
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace drover {
+
+/// Whose journal it is: one that was written by another node, or for another supervisor, is refused.
+struct journal_identity {
+    std::string node;  ///< name
+    std::string scope; ///< name of the supervisor
+};
+
+/// One record as a journal keeps it: the newest write of a key in a table. `removed`: the marker of a removal.
+struct journal_record {
+    record_table table{};
+    bytes key;
+    std::uint64_t origin = 0; ///< id of the `journal_origin` that wrote it
+    std::uint64_t sequence = 0;
+    std::uint64_t stamp = 0;
+    record_rank rank;
+    bool removed = false;
+    bytes value;
+
+    friend bool operator==(journal_record const&, journal_record const&) = default;
+};
+
+/// One life of one node as a writer, and what the journal has of it.
+struct journal_origin {
+    std::uint64_t id = 0;
+    node_id node;
+    std::uint64_t seen = 0;      ///< all its writes up to this one are in
+    std::uint64_t forgotten = 0; ///< markers of its removals up to this one may have been forgotten
+
+    friend bool operator==(journal_origin const&, journal_origin const&) = default;
+};
+
+/// One transaction: all of it, or nothing.
+struct journal_batch {
+    std::uint64_t number = 0;
+    std::vector<journal_record> records;                ///< each replaces what is there of its table and key
+    std::vector<std::pair<record_table, bytes>> erased; ///< what is there of them goes; may be absent
+    std::vector<journal_origin> origins;                ///< each replaces what is there of its id
+    std::vector<std::uint64_t> origins_erased;          ///< ids
+};
+
+/// All that is in a journal, in no order.
+struct journal_contents {
+    std::vector<journal_record> records;
+    std::vector<journal_origin> origins;
+};
+
+/// Why a journal could not do what it was asked: a code of the group `journal_...`, and a sentence for people that names the
+/// file. Success when there is none.
+struct journal_failure {
+    errc code = errc::success;
+    std::string reason{};
+
+    explicit operator bool() const { return code != errc::success; }
+};
+
+// clang-format off
+/// Keeps on stable storage what a store must not lose. See docs/concepts/journal.md.
+///
+/// Its calls block, come one at a time, and may come from any thread: never on a node's strand.
+///  - `open`, first: gives all that was committed. "Could not read" is a failure, never an empty journal.
+///  - `commit`: what is in the batch survives a loss of power once this has returned success. After a failure nothing of it is
+///    there, and the same batch may be tried again.
+///  - `close`: another process may open it afterwards. The destructor closes as well.
+template <class J>
+concept journal = requires(J& j, journal_identity const& who, journal_contents& contents, journal_batch const& batch) {
+    { J::durable } -> std::convertible_to<bool>;
+    { j.open(who, contents) } -> std::same_as<journal_failure>;
+    { j.commit(batch) } -> std::same_as<journal_failure>;
+    j.close();
+};
+
+/// A StateStore that has its records kept by a journal. The store names it and never calls it: whoever runs the store does,
+/// off the strand.
+template <class S>
+concept keeps_a_journal = requires(S& s, S const& c, journal_contents contents, std::uint64_t number, time_point now) {
+    requires static_cast<bool>(S::capabilities.durable);
+    requires journal<typename S::journal_type>;
+    { s.journal() } -> std::same_as<std::shared_ptr<typename S::journal_type>>;
+    s.restore(std::move(contents));                                // once, after `open` and before everything else
+    { s.take_batch() } -> std::same_as<std::optional<journal_batch>>; // none: nothing to do, or the last one is not committed
+    s.on_committed(number, now);                                   // that batch is on stable storage
+};
+// clang-format on
+
+} // namespace drover
+
+// drover/child/guarded.hpp
+
+#include <exception>
+#include <optional>
+#include <string>
+
+namespace drover::detail {
+
+/// Runs user code: the reason of what it throws, or none.
+template <class Code>
+std::optional<std::string> guarded(Code&& code)
+{
+    try {
+        code();
+        return std::nullopt;
+    } catch (std::exception const& error) {
+        return std::string{error.what()};
+    } catch (...) {
+        return "an exception that is no std::exception";
+    }
+}
+
+} // namespace drover::detail
+
+// drover/source_runner.hpp
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace drover::detail {
+
+/// One source of children on one node: carries readings to the core, and commands of users to a source that is writable before
+/// they are carried out. On the strand.
+template <class Shell>
+class source_runner final : public core::source_port,
+                            public source_host,
+                            public std::enable_shared_from_this<source_runner<Shell>> {
+public:
+    using runtime_type = typename Shell::runtime_type;
+    using command_handler = typename Shell::command_handler;
+
+    source_runner(std::shared_ptr<Shell> const& shell, std::shared_ptr<child_source> source, child_source_options const& options)
+        : shell_{shell}, runtime_{shell->runtime()}, source_{std::move(source)}, options_{options}, host_timer_{runtime_},
+          write_timer_{runtime_}
+    {
+    }
+
+    /// Before the supervisor starts.
+    static void add(
+        std::shared_ptr<Shell> const& shell, std::shared_ptr<child_source> source, child_source_options const& options)
+    {
+        expects(source != nullptr, "add_child_source takes a source");
+        auto const sentence = validate(options);
+        expects(sentence.empty(), sentence.c_str());
+        auto const& known = shell->core_.state().sources.entries;
+        expects(known.size() < limits::sources_count_max, "a supervisor has no more sources of children than sources_count_max");
+        for (auto const& each : known)
+            expects(each.port->name() != source->name(), "the sources of one supervisor have names of their own");
+        shell->add_type(
+            std::string{core::source_type_prefix} + source->name(), [](child_context) -> std::unique_ptr<child_instance> {
+                throw std::invalid_argument{"its type is the name of a source of children"};
+            });
+        shell->core_.add_source(std::make_shared<source_runner>(shell, std::move(source), options), options);
+    }
+
+    /// Carries a command out, once the source that owns the id has taken it, if it is a writable one.
+    static void command(Shell& shell, core::command_kind kind, child_spec&& spec, command_handler&& done)
+    {
+        auto const changes =
+            kind == core::command_kind::start || kind == core::command_kind::update || kind == core::command_kind::remove;
+        auto const* const owner = changes ? shell.core_.state().sources.owner_of(spec.id) : nullptr;
+        if (owner == nullptr || !owner->port->is_writable() || shell.stopped_ || !can_be_done(shell, kind, spec))
+            return shell.command(kind, std::move(spec), std::move(done));
+        std::static_pointer_cast<source_runner>(owner->port)->write_first(kind, std::move(spec), std::move(done));
+    }
+
+    // ---- for the core ------------------------------------------------------------------------------------------------
+
+    [[nodiscard]] std::string const& name() const override { return source_->name(); }
+    [[nodiscard]] bool owns(bytes_view id) const noexcept override { return source_->owns(id); }
+    [[nodiscard]] bool is_writable() const noexcept override { return source_->is_writable(); }
+
+    void read(std::uint64_t number) override
+    {
+        if (closed_)
+            return;
+        auto failure = begin();
+        if (!failure)
+            failure = guarded([&] {
+                source_->read([weak = this->weak_from_this(), number](source_reading reading) {
+                    if (auto const self = weak.lock())
+                        self->on_read(number, std::move(reading));
+                });
+            });
+        if (failure)
+            on_read(number, source_reading::failed(std::move(*failure)));
+    }
+
+    void close() override
+    {
+        if (std::exchange(closed_, true))
+            return;
+        host_timer_.cancel();
+        write_timer_.cancel();
+        if (begun_)
+            (void)guarded([&] { source_->stop(); });
+        for (auto& [number, each] : std::exchange(writes_, {}))
+            each.done(errc::outcome_unknown, {});
+    }
+
+    // ---- for the source ----------------------------------------------------------------------------------------------
+
+    [[nodiscard]] time_point now() const override { return runtime_.now(); }
+
+    void set_timer(duration after, unique_function<void()> turn) override
+    {
+        if (!closed_)
+            host_timer_.expires_at(
+                saturating_add(now(), after), [weak = this->weak_from_this(), turn = std::move(turn)]() mutable {
+                    if (auto const self = weak.lock(); self && !self->closed_)
+                        self->on_turn(turn);
+                });
+    }
+
+    void offload(unique_function<void()> work, unique_function<void()> done) override
+    {
+        auto then = [weak = this->weak_from_this(), done = std::move(done)]() mutable {
+            if (auto const self = weak.lock(); self && !self->closed_)
+                self->on_turn(done);
+        };
+        if constexpr (offloading_runtime<runtime_type>)
+            runtime_.offload(std::move(work), std::move(then));
+        else
+            runtime_.post([work = std::move(work), then = std::move(then)]() mutable {
+                work();
+                then();
+            });
+    }
+
+private:
+    struct write {
+        time_point deadline{};
+        /// Success with an empty sentence, `source_failed` with one; or what became of it otherwise.
+        unique_function<void(errc, std::string)> done;
+    };
+
+    // Otherwise it is refused as it is for any child, and the source is not troubled.
+    [[nodiscard]] static bool can_be_done(Shell& shell, core::command_kind kind, child_spec const& spec)
+    {
+        return shell.read([&](auto& core) { return core.could_be_done(kind, spec); });
+    }
+
+    // Why it could not.
+    std::optional<std::string> begin()
+    {
+        if (begun_)
+            return std::nullopt;
+        auto failure = guarded([&] {
+            source_->start(*this, [weak = this->weak_from_this()] {
+                if (auto const self = weak.lock())
+                    self->on_changed();
+            });
+        });
+        begun_ = !failure;
+        return failure;
+    }
+
+    void on_turn(unique_function<void()>& turn)
+    {
+        if (auto const failure = guarded([&] { turn(); }))
+            tell("it threw: " + *failure);
+    }
+
+    void tell(std::string sentence)
+    {
+        event what{event_kind::source_failed, name(), 0, std::move(sentence)};
+        if (auto const shell = shell_.lock())
+            shell->carry_out(what);
+    }
+
+    void on_changed()
+    {
+        if (auto const shell = shell_.lock(); shell && !closed_)
+            shell->step([&](time_point) { shell->core_.on_source_changed(*this); });
+    }
+
+    void on_read(std::uint64_t number, source_reading&& reading)
+    {
+        if (auto const shell = shell_.lock(); shell && !closed_)
+            shell->step([&](time_point now) { shell->core_.on_source_read(*this, number, std::move(reading), now); });
+    }
+
+    // ---- writing -----------------------------------------------------------------------------------------------------
+
+    // First the list, then the child: what runs is always listed. When the child cannot be started, it leaves the list.
+    void write_first(core::command_kind kind, child_spec&& spec, command_handler&& done)
+    {
+        auto before = shell_.lock()->read([&](auto& core) { return core.spec_of(spec.id); });
+        auto const removes = kind == core::command_kind::remove;
+        auto const listed = spec;
+        change(removes ? nullptr : &listed, listed.id,
+            [weak = this->weak_from_this(), kind, spec = std::move(spec), before = std::move(before), done = std::move(done)](
+                errc code, std::string reason) mutable {
+                auto const self = weak.lock();
+                auto const shell = self ? self->shell_.lock() : nullptr;
+                if (code == errc::source_failed && self)
+                    self->tell("it did not take the change of child '" + spec.id + "': " + reason);
+                if (code != errc::success || !shell)
+                    return done(make_error_code(code == errc::success ? errc::outcome_unknown : code), child_ref{spec.id, {}, 0});
+                auto wanted = spec;
+                shell->command(kind, std::move(wanted),
+                    [weak, kind, spec = std::move(spec), before = std::move(before), done = std::move(done)](
+                        error_code result, child_ref ref) mutable {
+                        auto const then = weak.lock();
+                        if (then && then->is_to_be_undone(kind, result))
+                            return then->undo(spec.id, before, result, std::move(ref), std::move(done));
+                        done(then ? then->outcome_of(kind, spec, result) : result, std::move(ref));
+                    });
+            });
+    }
+
+    // Certainly not done.
+    [[nodiscard]] static bool is_to_be_undone(core::command_kind kind, error_code result)
+    {
+        for (auto const code : {errc::unknown_type, errc::no_eligible_node, errc::max_children, errc::too_many_operations,
+                 errc::invalid_spec, errc::shutting_down, errc::not_started})
+            if (result == code)
+                return kind != core::command_kind::remove;
+        return result == errc::start_failed && kind == core::command_kind::start;
+    }
+
+    // Who drives the source may have been faster.
+    [[nodiscard]] error_code outcome_of(core::command_kind kind, child_spec const& spec, error_code result) const
+    {
+        if (kind == core::command_kind::remove && result == errc::not_found)
+            return {};
+        if (kind != core::command_kind::start || result != errc::already_started)
+            return result;
+        auto const shell = shell_.lock();
+        auto const present = shell ? shell->read([&](auto& core) { return core.spec_of(spec.id); }) : std::nullopt;
+        return !present || *present == spec ? error_code{} : result;
+    }
+
+    void undo(child_id const& id, std::optional<child_spec> const& before, error_code result, child_ref ref, command_handler done)
+    {
+        change(before ? &*before : nullptr, id,
+            [weak = this->weak_from_this(), id, result, ref = std::move(ref), done = std::move(done)](
+                errc code, std::string const& reason) mutable {
+                if (auto const self = weak.lock(); self && code != errc::success)
+                    self->tell("child '" + id + "' could not be started, and stays in the list: " + reason);
+                done(result, std::move(ref));
+            });
+    }
+
+    // Puts the entry, or removes it when there is none.
+    void change(child_spec const* entry, child_id const& id, unique_function<void(errc, std::string)> done)
+    {
+        if (closed_)
+            return done(errc::outcome_unknown, {});
+        auto const number = ++writes_begun_;
+        writes_[number] = {saturating_add(now(), options_.read_timeout), std::move(done)};
+        arm();
+        auto failure = begin();
+        auto written = [weak = this->weak_from_this(), number](std::string sentence) {
+            auto const code = sentence.empty() ? errc::success : errc::source_failed;
+            if (auto const self = weak.lock())
+                self->on_written(number, code, std::move(sentence));
+        };
+        if (!failure)
+            failure = guarded([&] {
+                if (entry != nullptr)
+                    source_->put(*entry, std::move(written));
+                else
+                    source_->remove(id, std::move(written));
+            });
+        if (failure)
+            on_written(number, errc::source_failed, std::move(*failure));
+    }
+
+    void on_written(std::uint64_t number, errc code, std::string sentence)
+    {
+        auto const found = writes_.find(number);
+        if (closed_ || found == writes_.end())
+            return; // too late
+        auto done = std::move(found->second.done);
+        writes_.erase(found);
+        done(code, std::move(sentence));
+    }
+
+    void arm()
+    {
+        if (writes_.empty())
+            return;
+        write_timer_.expires_at(writes_.begin()->second.deadline, [weak = this->weak_from_this()] {
+            if (auto const self = weak.lock(); self && !self->closed_)
+                self->on_write_timer();
+        });
+    }
+
+    void on_write_timer()
+    {
+        while (!closed_ && !writes_.empty() && writes_.begin()->second.deadline <= now())
+            on_written(writes_.begin()->first, errc::timed_out, "it gave no answer within its time limit");
+        if (!closed_)
+            arm();
+    }
+
+    std::weak_ptr<Shell> shell_;
+    runtime_type runtime_;
+    std::shared_ptr<child_source> source_;
+    child_source_options options_;
+    typename runtime_type::timer_type host_timer_;
+    typename runtime_type::timer_type write_timer_;
+    std::map<std::uint64_t, write> writes_; ///< under way; their deadlines ascend
+    std::uint64_t writes_begun_ = 0;
+    bool begun_ = false;
+    bool closed_ = false;
+};
+
+} // namespace drover::detail
+
 // drover/store/causal_map.hpp
 
 #include <algorithm>
@@ -6757,10 +7875,14 @@ namespace drover::store {
 /// found from the ends of the lists, in proportion to the answer. A write that lost is not kept: the context remembers that it
 /// was seen.
 ///
-/// Winner of a key: larger rank, then larger stamp (a Lamport clock: a write that saw another is larger), then larger origin.
-/// It is a maximum of a total order, so merging is commutative, associative and idempotent.
+/// Winner of a key: larger rank, then larger stamp, then larger origin. It is a maximum of a total order, so merging is
+/// commutative, associative and idempotent. Stamps are those of a hybrid logical clock (Kulkarni et al. 2014): a write that saw
+/// another is larger, and of two that did not see each other, the later one is. Their physical part is the wall clock at the
+/// start of this life, moved on by the monotonic clock: a step of the wall clock changes nothing.
 ///
-/// A removal stays as a marker until every member has seen it (`forget_removal`): no older write can come back after that.
+/// A removal stays as a marker until every member has seen it (`forget_removal`): no older write can come back after that. Who
+/// was not a member meanwhile may hold a record whose removal nobody remembers: `forgotten` says so, and a listing of what is
+/// left (`listing.hpp`) tells such records.
 ///
 /// `Value`: what is kept of each key; values are moved and never compared.
 template <class Value>
@@ -6810,6 +7932,11 @@ public:
     [[nodiscard]] origin_id self() const { return self_origin_; }
     [[nodiscard]] causal_context const& context() const { return context_; }
     [[nodiscard]] sequence_number version() const { return version_; }
+    /// Of the records, removals apart: replicas that have seen the same, and lack no removal, have the same one.
+    [[nodiscard]] std::uint64_t digest() const { return digest_; }
+
+    /// Stamps are no less from now on: microseconds since any time that the replicas agree on, as well as they can.
+    void set_time(std::uint64_t physical) { physical_ = physical; }
 
     /// The winning write of a key, removals included, or null. Valid until the next write of that key. O(1).
     [[nodiscard]] entry const* find(record_table table, bytes_view key) const
@@ -6826,13 +7953,14 @@ public:
             return 0;
         if (present->sequence != 0 && present->rank > rank)
             return 0;
-        replace(*present, write{self_origin_, ++version_, ++clock_, rank, removed, std::move(value)});
+        replace(*present, write{self_origin_, ++version_, next_stamp(), rank, removed, std::move(value)});
         context_.raise(self_origin_, version_);
         return version_;
     }
 
-    /// Takes a write of another origin into the state, without marking it as seen (`see` does, once the whole batch is in).
-    /// True when it won. Pre: the batch leaves no gap. O(1).
+    /// Takes a write of another origin into the state, without marking it as seen: `see` does, once all is in that its sender had
+    /// up to then, for what is missing may have been replaced by what is still to come. True when it won. O(1) in the order of
+    /// the numbers, else O(newer ones of its origin).
     bool merge(record_table table, bytes_view key, write&& incoming)
     {
         if (context_.at(incoming.origin) >= incoming.sequence)
@@ -6856,7 +7984,7 @@ public:
         auto const at = place_of(id);
         if (at != origins_.end() && at->id == id)
             return at->node == node;
-        origins_.insert(at, origin_state{id, node, nullptr});
+        origins_.insert(at, origin_state{id, node});
         return true;
     }
 
@@ -6870,15 +7998,44 @@ public:
     template <class Visit>
     void for_each_after(origin_id origin, sequence_number after, Visit&& visit) const
     {
-        auto const found = place_of(origin);
-        if (found == origins_.end() || found->id != origin)
-            return;
-        entry const* oldest = nullptr;
-        for (entry const* at = found->newest; at != nullptr && at->sequence > after; at = at->older)
-            oldest = at;
-        for (; oldest != nullptr; oldest = oldest->newer)
-            visit(*oldest);
+        for (auto const* at = first_after(origin, after); at != nullptr; at = at->newer)
+            visit(*at);
     }
+
+    /// The oldest of those; `newer` leads on. Null when there is none. O(1) from the very first, else O(answer).
+    [[nodiscard]] entry const* first_after(origin_id origin, sequence_number after) const { return start_after(origin, after); }
+
+    /// A walk along the writes of one origin that goes on over later changes. Pre: it is ended before another begins under its
+    /// number.
+    void begin_walk(std::size_t walk, origin_id origin, sequence_number after)
+    {
+        if (walks_.size() <= walk)
+            walks_.resize(walk + 1);
+        walks_[walk] = start_after(origin, after);
+    }
+
+    /// What it stands at; null at the end, where it stays.
+    [[nodiscard]] entry const* walk_at(std::size_t walk) const { return walks_[walk]; }
+    void walk_on(std::size_t walk) { walks_[walk] = walks_[walk]->newer; }
+    void end_walk(std::size_t walk) { walks_[walk] = nullptr; }
+
+    /// Removals of this origin, up to this number, may have been forgotten here: who has not seen them may hold what they
+    /// removed.
+    [[nodiscard]] sequence_number forgotten(origin_id origin) const
+    {
+        auto const found = place_of(origin);
+        return found != origins_.end() && found->id == origin ? found->forgotten : 0;
+    }
+
+    /// Pre: the origin has been learned.
+    void raise_forgotten(origin_id origin, sequence_number upto)
+    {
+        auto& known = state_of(origin).forgotten;
+        known = std::max(known, upto);
+    }
+
+    /// Drops a record without a marker. Pre: it is there.
+    void drop(record_table table, bytes_view key) { erase({table, bytes{key}}); }
 
     /// Removals that are still kept, in the order in which they came.
     [[nodiscard]] std::deque<removal> const& removals() const { return removals_; }
@@ -6888,8 +8045,10 @@ public:
     {
         auto const& oldest = removals_.front();
         if (auto const* const found = find(oldest.key.table, oldest.key.key);
-            found != nullptr && found->removed && found->origin == oldest.origin && found->sequence == oldest.sequence)
+            found != nullptr && found->removed && found->origin == oldest.origin && found->sequence == oldest.sequence) {
+            raise_forgotten(oldest.origin, oldest.sequence);
             erase(oldest.key);
+        }
         removals_.pop_front();
     }
 
@@ -6902,11 +8061,43 @@ public:
 
     [[nodiscard]] std::size_t size() const { return size_; }
 
+    // ---- for a journal -----------------------------------------------------------------------------------------------
+
+    /// From now on, what changes is noted.
+    void note_touched() { noting_ = true; }
+
+    /// The records that were written or dropped since the last call; one may be there twice.
+    [[nodiscard]] std::vector<key_type> take_touched() { return std::exchange(touched_, {}); }
+
+    void touch_again(key_type name) { touched_.push_back(std::move(name)); }
+
+    /// Puts back what a journal had. Pre: opened, nothing written or merged; the writes ascend by (origin, sequence), and each
+    /// origin has been learned. False: there is one of this origin and number already, or of this key.
+    bool restore(record_table table, bytes_view key, write&& kept)
+    {
+        auto const* const newest = state_of(kept.origin).newest;
+        if (kept.sequence == 0 || (newest != nullptr && newest->sequence >= kept.sequence) || find(table, key) != nullptr)
+            return false;
+        clock_ = std::max(clock_, kept.stamp);
+        replace(get(table, key), std::move(kept));
+        return true;
+    }
+
+    /// As `see`, of a journal: this very life may have written it, if its clock was set back.
+    void restore_seen(origin_id origin, sequence_number sequence)
+    {
+        see(origin, sequence);
+        if (origin == self_origin_)
+            version_ = std::max(version_, sequence);
+    }
+
 private:
     struct origin_state {
         origin_id id;
         node_id node;
-        entry* newest;
+        entry* oldest = nullptr;
+        entry* newest = nullptr;
+        sequence_number forgotten = 0;
     };
 
     using origins_place = typename std::vector<origin_state>::const_iterator;
@@ -6921,6 +8112,36 @@ private:
     [[nodiscard]] origin_state& state_of(origin_id id)
     {
         return origins_[static_cast<std::size_t>(place_of(id) - origins_.begin())];
+    }
+
+    [[nodiscard]] entry* start_after(origin_id origin, sequence_number after) const
+    {
+        auto const found = place_of(origin);
+        if (found == origins_.end() || found->id != origin || found->newest == nullptr || found->newest->sequence <= after)
+            return nullptr;
+        if (found->oldest->sequence > after)
+            return found->oldest;
+        auto* first = found->newest;
+        while (first->older->sequence > after) // ends: the oldest is not above
+            first = first->older;
+        return first;
+    }
+
+    [[nodiscard]] std::uint64_t next_stamp()
+    {
+        clock_ = std::max(clock_ + 1, physical_);
+        return clock_;
+    }
+
+    [[nodiscard]] static std::uint64_t digest_of(write const& of)
+    {
+        return of.sequence == 0 || of.removed ? 0 : mix64(of.origin ^ mix64(of.sequence));
+    }
+
+    void touch(entry const& changed)
+    {
+        if (noting_)
+            touched_.push_back({changed.table, *changed.key});
     }
 
     /// The record of a table among those of one key, or null. The first of them, which is part of the row, may be vacant: its
@@ -6963,6 +8184,8 @@ private:
     {
         auto& first = rows_.find(key.key)->value;
         auto* const gone = of_table(first, key.table);
+        touch(*gone);
+        digest_ -= digest_of(*gone);
         unlink(*gone);
         --size_;
         if (gone == &first)
@@ -6994,8 +8217,11 @@ private:
     void replace(entry& target, write&& next)
     {
         unlink(target);
+        digest_ -= digest_of(target);
         static_cast<write&>(target) = std::move(next);
+        digest_ += digest_of(target);
         link(target);
+        touch(target);
         if (target.removed)
             removals_.push_back({{target.table, *target.key}, target.origin, target.sequence, never});
     }
@@ -7004,37 +8230,223 @@ private:
     {
         if (target.sequence == 0)
             return;
-        if (target.older != nullptr)
+        for (auto*& walk : walks_)
+            if (walk == &target)
+                walk = target.newer;
+        if (target.older != nullptr && target.newer != nullptr) {
             target.older->newer = target.newer;
-        if (target.newer != nullptr)
             target.newer->older = target.older;
-        else
-            state_of(target.origin).newest = target.older;
+        } else {
+            auto& origin = state_of(target.origin);
+            (target.older == nullptr ? origin.oldest : target.older->newer) = target.newer;
+            (target.newer == nullptr ? origin.newest : target.newer->older) = target.older;
+        }
         target.older = target.newer = nullptr;
     }
 
     void link(entry& target)
     {
         auto& origin = state_of(target.origin);
-        expects(origin.newest == nullptr || origin.newest->sequence < target.sequence, "writes of one origin come in order");
         target.older = origin.newest;
-        if (origin.newest != nullptr)
-            origin.newest->newer = &target;
-        origin.newest = &target;
+        while (target.older != nullptr && target.older->sequence > target.sequence) {
+            target.newer = target.older;
+            target.older = target.older->older;
+        }
+        expects(target.older == nullptr || target.older->sequence < target.sequence, "a number of an origin names one write");
+        (target.older == nullptr ? origin.oldest : target.older->newer) = &target;
+        (target.newer == nullptr ? origin.newest : target.newer->older) = &target;
     }
 
     node_id self_;
     origin_id self_origin_ = 0;
     sequence_number version_ = 0;
     std::uint64_t clock_ = 0;
+    std::uint64_t physical_ = 0;
+    std::uint64_t digest_ = 0;
     causal_context context_;
     std::size_t size_ = 0;
     bytes_table<entry> rows_;           // by key: one record of it, with those of other tables behind
     std::vector<origin_state> origins_; // sorted by id
     std::deque<removal> removals_;
+    std::vector<entry*> walks_;
+    std::vector<key_type> touched_;
+    bool noting_ = false;
 };
 
 using causal_map = basic_causal_map<bytes>;
+
+} // namespace drover::store
+
+// drover/store/crdt_store_options.hpp
+
+#include <cstddef>
+
+namespace drover {
+
+/// How often a `crdt_store` repeats itself, and how much it sends at once.
+struct crdt_store_options {
+    duration retry_interval = std::chrono::milliseconds{100}; ///< until what was sent is sent again; doubles without an answer
+    duration retry_interval_max = std::chrono::seconds{2};
+    duration sync_interval = std::chrono::seconds{1};      ///< between comparisons with one peer, in turn
+    duration stream_timeout = std::chrono::seconds{1};     ///< for one piece of a large delta to be taken
+    duration removal_retention = std::chrono::seconds{30}; ///< for which the marker of a removal is kept at least
+    std::size_t piece_size = 64 * 1024;                    ///< octets of a piece of a large delta, or one record more
+    std::size_t delta_size_max = 1024 * 1024 * 1024;       ///< octets of all pieces of one delta that are taken from a peer
+    std::size_t pieces_in_flight_max = 8;                  ///< to one peer
+    std::size_t in_flight_max = 1024 * 1024; ///< octets pushed to a peer that does not answer; the rest follows once it does
+};
+
+} // namespace drover
+
+// drover/store/journaling.hpp
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace drover {
+
+/// A journal that keeps nothing: the store lives in memory, and a restart is a loss.
+struct no_journal {
+    static constexpr bool durable = false;
+
+    journal_failure open(journal_identity const&, journal_contents&) { return {}; }
+    journal_failure commit(journal_batch const&) { return {}; }
+    void close() {}
+};
+
+} // namespace drover
+
+namespace drover::store {
+
+/// What of a map is on stable storage, and what is on its way there: one batch at a time, and each the state of the map as it is
+/// when the one before is there. So the journal is always a state that the map once had.
+template <class Journal>
+class journaling {
+public:
+    explicit journaling(Journal journal) : journal_{std::make_shared<Journal>(std::move(journal))} {}
+
+    [[nodiscard]] std::shared_ptr<Journal> journal() const { return journal_; }
+
+    /// What would be found after a loss of power.
+    [[nodiscard]] causal_context const& committed() const { return committed_; }
+
+    void open(causal_map& map)
+    {
+        map.note_touched();
+        committed_ = map.context();
+    }
+
+    /// Appends what it put into the map to `changes`. Returns how much made no sense. O(contents log contents).
+    std::uint64_t restore(causal_map& map, journal_contents contents, std::vector<store_effects::change>& changes)
+    {
+        std::uint64_t rejected = 0;
+        for (auto const& origin : contents.origins) {
+            if (origin.id != origin_of(origin.node) || !map.learn_origin(origin.node)) {
+                ++rejected;
+                continue;
+            }
+            map.restore_seen(origin.id, origin.seen);
+            map.raise_forgotten(origin.id, origin.forgotten);
+        }
+        std::sort(contents.records.begin(), contents.records.end(), [](auto const& left, auto const& right) {
+            return std::tie(left.origin, left.sequence) < std::tie(right.origin, right.sequence);
+        });
+        for (auto& record : contents.records) {
+            causal_map::write write{
+                record.origin, record.sequence, record.stamp, record.rank, record.removed, std::move(record.value)};
+            if (map.context().at(record.origin) < record.sequence || !map.restore(record.table, record.key, std::move(write)))
+                ++rejected;
+            else
+                changes.push_back({record.table, std::move(record.key)});
+        }
+        (void)map.take_touched();
+        committed_ = map.context();
+        origins_ = origins_of(map);
+        return rejected;
+    }
+
+    /// None: nothing to do, or one is under way. O(what changed log of it, origins).
+    [[nodiscard]] std::optional<journal_batch> take_batch(causal_map& map)
+    {
+        if (committing_)
+            return std::nullopt;
+        journal_batch batch;
+        auto origins = origins_of(map);
+        for (auto const& origin : origins)
+            if (!std::binary_search(origins_.begin(), origins_.end(), origin, before))
+                batch.origins.push_back(origin);
+        auto touched = map.take_touched();
+        auto const order = [](auto const& left, auto const& right) {
+            return std::tie(left.table, left.key) < std::tie(right.table, right.key);
+        };
+        std::sort(touched.begin(), touched.end(), order);
+        touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
+        for (auto& name : touched) {
+            auto const* const entry = map.find(name.table, name.key);
+            if (entry != nullptr && map.context().at(entry->origin) < entry->sequence)
+                map.touch_again(std::move(name)); // part of a delta that has not come in whole
+            else if (entry == nullptr)
+                batch.erased.emplace_back(name.table, std::move(name.key));
+            else
+                batch.records.push_back({name.table, std::move(name.key), entry->origin, entry->sequence, entry->stamp,
+                    entry->rank, entry->removed, entry->value});
+        }
+        if (batch.origins.empty() && batch.records.empty() && batch.erased.empty())
+            return std::nullopt;
+        batch.number = ++batches_;
+        committing_ = map.context();
+        origins_ = std::move(origins);
+        return batch;
+    }
+
+    /// False when it is not the one that is under way.
+    bool on_committed(std::uint64_t number)
+    {
+        if (!committing_ || number != batches_)
+            return false;
+        committed_ = std::move(*std::exchange(committing_, std::nullopt));
+        return true;
+    }
+
+private:
+    static bool before(journal_origin const& left, journal_origin const& right)
+    {
+        return std::tie(left.id, left.seen, left.forgotten) < std::tie(right.id, right.seen, right.forgotten);
+    }
+
+    [[nodiscard]] static std::vector<journal_origin> origins_of(causal_map const& map)
+    {
+        std::vector<journal_origin> result;
+        for (auto const& item : map.context().items())
+            if (auto const* const node = map.origin(item.origin))
+                result.push_back({item.origin, *node, item.sequence, map.forgotten(item.origin)});
+        return result;
+    }
+
+    std::shared_ptr<Journal> journal_;
+    causal_context committed_;
+    std::optional<causal_context> committing_;
+    std::vector<journal_origin> origins_; // as in the last batch
+    std::uint64_t batches_ = 0;
+};
+
+/// Of a store that lives in memory: nothing, at no cost.
+template <>
+class journaling<no_journal> {
+public:
+    explicit journaling(no_journal) {}
+
+    [[nodiscard]] std::shared_ptr<no_journal> journal() const { return nullptr; }
+    void open(causal_map&) {}
+    std::uint64_t restore(causal_map&, journal_contents const&, std::vector<store_effects::change>&) { return 0; }
+    [[nodiscard]] std::optional<journal_batch> take_batch(causal_map&) { return std::nullopt; }
+    bool on_committed(std::uint64_t) { return false; }
+};
 
 } // namespace drover::store
 
@@ -7054,9 +8466,13 @@ struct delta_range {
     node_id origin;
     sequence_number after = 0;
     sequence_number upto = 0;
+    /// Above `after`: removals up to it may be missing here, because they are forgotten. What they removed may still be held by
+    /// whoever has not seen them.
+    sequence_number forgotten = 0;
 };
 
-/// Stamps grow by one with each write; a larger one is not honest, and would make the clocks of all others wrap.
+/// Stamps are microseconds of a clock, or a little more; a larger one is not honest, and would make the clocks of all others
+/// wrap.
 inline constexpr std::uint64_t stamp_max = std::uint64_t{1} << 62;
 
 /// One write of a delta; the views point into the frame.
@@ -7073,8 +8489,8 @@ struct delta_write {
 
 /// A decoded delta: what one replica tells another that it has not seen.
 ///
-/// Layout: ranges by ascending origin, each origin once (count; node, after, upto - after), then until the end of the frame
-/// one write after the other: flags (table | removed << 3), index of the range when there is more than one, sequence -
+/// Layout: ranges by ascending origin, each origin once (count; node, after, upto - after, forgotten - after or 0, number of its
+/// writes), then until the end of the frame the writes of one range after the other: flags (table | removed << 3), sequence -
 /// previous one of the range, stamp - previous stamp (zigzag), rank, key, value.
 struct delta {
     std::vector<delta_range> ranges;
@@ -7089,33 +8505,76 @@ namespace detail {
 
 } // namespace detail
 
+/// Puts a delta together, range by range.
+class delta_writer {
+public:
+    /// Ranges come by ascending origin.
+    void begin_range(node_id const& origin, sequence_number after, sequence_number forgotten)
+    {
+        ranges_.push_back({origin, after, after, forgotten});
+        counts_.push_back(0);
+        last_ = after;
+    }
+
+    /// Writes of a range ascend.
+    template <class Entry>
+    void write(Entry const& entry)
+    {
+        body_.u8(static_cast<std::uint8_t>(static_cast<unsigned>(entry.table) | (entry.removed ? 8U : 0U)));
+        body_.number(entry.sequence - last_).number(detail::zigzag(entry.stamp - last_stamp_));
+        body_.number(entry.rank.major).number(entry.rank.minor).string(*entry.key);
+        if (!entry.removed)
+            body_.string(entry.value);
+        last_ = entry.sequence;
+        last_stamp_ = entry.stamp;
+        ++counts_.back();
+    }
+
+    /// `upto`: all up to it that there is has been written.
+    void end_range(sequence_number upto) { ranges_.back().upto = upto; }
+
+    [[nodiscard]] bool empty() const { return ranges_.empty(); }
+    /// Octets of the writes.
+    [[nodiscard]] std::size_t size() const { return body_.size(); }
+    [[nodiscard]] std::vector<delta_range> const& ranges() const { return ranges_; }
+
+    void append_to(wire::writer& out) const
+    {
+        out.number(ranges_.size());
+        for (std::size_t i = 0; i < ranges_.size(); ++i) {
+            auto const& range = ranges_[i];
+            out.node(range.origin).number(range.after).number(range.upto - range.after);
+            auto const forgotten = std::min(range.forgotten, range.upto);
+            out.number(forgotten > range.after ? forgotten - range.after : 0).number(counts_[i]);
+        }
+        out.raw(body_.view());
+    }
+
+private:
+    std::vector<delta_range> ranges_;
+    std::vector<std::size_t> counts_;
+    wire::writer body_;
+    sequence_number last_ = 0;
+    std::uint64_t last_stamp_ = 0;
+};
+
 /// Appends what `map` has beyond `known`, within `origins`, to `out`. Returns the number of writes. O(answer).
 template <class Map>
 std::size_t encode_delta(
     Map const& map, causal_context const& known, std::vector<causal_context::item> const& origins, wire::writer& out)
 {
-    out.number(origins.size());
+    delta_writer writer;
+    std::size_t count = 0;
     for (auto const& part : origins) {
         auto const after = std::min(known.at(part.origin), part.sequence);
-        out.node(*map.origin(part.origin)).number(after).number(part.sequence - after);
-    }
-    std::size_t count = 0;
-    std::uint64_t last_stamp = 0;
-    for (std::size_t index = 0; index < origins.size(); ++index) {
-        auto last = known.at(origins[index].origin);
-        map.for_each_after(origins[index].origin, last, [&](auto const& entry) {
-            out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(entry.table) | (entry.removed ? 8U : 0U)));
-            if (origins.size() > 1)
-                out.number(index);
-            out.number(entry.sequence - last).number(detail::zigzag(entry.stamp - last_stamp));
-            out.number(entry.rank.major).number(entry.rank.minor).string(*entry.key);
-            if (!entry.removed)
-                out.string(entry.value);
-            last = entry.sequence;
-            last_stamp = entry.stamp;
+        writer.begin_range(*map.origin(part.origin), after, map.forgotten(part.origin));
+        map.for_each_after(part.origin, after, [&](auto const& entry) {
+            writer.write(entry);
             ++count;
         });
+        writer.end_range(part.sequence);
     }
+    writer.append_to(out);
     return count;
 }
 
@@ -7123,8 +8582,10 @@ std::size_t encode_delta(
 [[nodiscard]] inline std::optional<delta> decode_delta(wire::reader& in)
 {
     delta result;
-    auto const ranges = in.count(causal_context::origins_count_max, 4);
+    auto const ranges = in.count(causal_context::origins_count_max, 6);
     result.ranges.reserve(ranges);
+    std::vector<std::uint64_t> counts;
+    counts.reserve(ranges);
     origin_id last_origin = 0;
     for (std::size_t i = 0; i < ranges; ++i) {
         auto origin = in.node();
@@ -7132,40 +8593,1152 @@ std::size_t encode_delta(
             in.fail();
         auto const after = in.number();
         auto const length = in.number(~std::uint64_t{0} - after);
-        result.ranges.push_back({std::move(origin), after, after + length});
+        auto const forgotten = in.number(length);
+        result.ranges.push_back({std::move(origin), after, after + length, forgotten == 0 ? 0 : after + forgotten});
+        counts.push_back(in.number());
     }
-    std::vector<sequence_number> last;
-    last.reserve(result.ranges.size());
-    for (auto const& range : result.ranges)
-        last.push_back(range.after);
     std::uint64_t stamp = 0;
-    while (in.ok() && !in.at_end()) {
-        delta_write next;
-        auto const flags = in.u8();
-        next.table = static_cast<record_table>(flags & 7U);
-        next.removed = (flags & 8U) != 0;
-        next.range = ranges > 1 ? static_cast<std::size_t>(in.number(ranges - 1)) : 0;
-        if (flags > 15 || (flags & 7U) >= record_tables_count || next.range >= ranges)
-            return std::nullopt;
-        auto const& range = result.ranges[next.range];
-        auto const step = in.number(range.upto - last[next.range]);
-        next.sequence = last[next.range] += step;
-        next.stamp = stamp += detail::unzigzag(in.number());
-        if (next.stamp > stamp_max)
-            return std::nullopt;
-        next.rank.major = in.number();
-        next.rank.minor = in.number();
-        next.key = in.string(limits::child_id_size_max);
-        if (!next.removed)
-            next.value = in.string(limits::record_size_max);
-        if (step == 0 || !in.ok())
-            return std::nullopt;
-        result.writes.push_back(next);
+    for (std::size_t index = 0; index < ranges && in.ok(); ++index) {
+        auto const& range = result.ranges[index];
+        auto last = range.after;
+        for (std::uint64_t left = counts[index]; left > 0; --left) {
+            delta_write next;
+            auto const flags = in.u8();
+            next.table = static_cast<record_table>(flags & 7U);
+            next.removed = (flags & 8U) != 0;
+            next.range = index;
+            if (flags > 15 || (flags & 7U) >= record_tables_count)
+                return std::nullopt;
+            auto const step = in.number(range.upto - last);
+            next.sequence = last += step;
+            next.stamp = stamp += detail::unzigzag(in.number());
+            if (next.stamp > stamp_max)
+                return std::nullopt;
+            next.rank.major = in.number();
+            next.rank.minor = in.number();
+            next.key = in.string(limits::child_id_size_max);
+            if (!next.removed)
+                next.value = in.string(limits::record_size_max);
+            if (step == 0 || !in.ok())
+                return std::nullopt;
+            result.writes.push_back(next);
+        }
     }
-    if (!in.ok())
+    if (!in.complete())
         return std::nullopt;
     return result;
 }
+
+} // namespace drover::store
+
+// drover/store/listing.hpp
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace drover::store {
+
+/// Where a listing goes on: behind this number of this origin.
+struct listing_position {
+    origin_id origin = 0;
+    sequence_number sequence = 0;
+
+    friend bool operator==(listing_position const&, listing_position const&) = default;
+};
+
+/// Of one origin: these of its writes with numbers in (after, upto] are still there; the others were replaced or removed.
+struct listing_part {
+    origin_id origin = 0;
+    sequence_number after = 0;
+    sequence_number upto = 0;
+    std::vector<sequence_number> present; ///< ascending
+};
+
+/// A piece of what a replica holds, without keys and values: one or two octets a record. Who has seen all that this replica had
+/// seen (`seen`), and holds what is not listed, holds what was removed.
+///
+/// Layout: context; parts by ascending origin (count; origin, after, upto - after, number of records, differences); where it goes
+/// on, if it does.
+struct listing {
+    causal_context seen;
+    std::vector<listing_part> parts;
+    std::optional<listing_position> next;
+
+    static constexpr std::size_t records_count_max = 32'768; ///< of one piece
+
+    void encode(wire::writer& out) const
+    {
+        seen.encode(out);
+        out.number(parts.size());
+        for (auto const& part : parts) {
+            out.fixed64(part.origin).number(part.after).number(part.upto - part.after).number(part.present.size());
+            auto last = part.after;
+            for (auto const sequence : part.present)
+                out.number(sequence - std::exchange(last, sequence));
+        }
+        out.boolean(next.has_value());
+        if (next)
+            out.fixed64(next->origin).number(next->sequence);
+    }
+
+    [[nodiscard]] static std::optional<listing> decode(wire::reader& in)
+    {
+        listing result;
+        auto seen = causal_context::decode(in);
+        if (!seen)
+            return std::nullopt;
+        result.seen = std::move(*seen);
+        auto const count = in.count(causal_context::origins_count_max, 11);
+        std::size_t records = 0;
+        for (std::size_t i = 0; i < count && in.ok(); ++i) {
+            listing_part part;
+            part.origin = in.fixed64();
+            part.after = in.number();
+            part.upto = part.after + in.number(~sequence_number{0} - part.after);
+            auto const present = in.count(records_count_max);
+            if ((records += present) > records_count_max || (i > 0 && result.parts.back().origin >= part.origin)
+                || part.upto > result.seen.at(part.origin))
+                in.fail();
+            auto last = part.after;
+            for (std::size_t k = 0; k < present && in.ok(); ++k) {
+                auto const step = in.number(part.upto - last);
+                if (step == 0)
+                    in.fail();
+                part.present.push_back(last += step);
+            }
+            result.parts.push_back(std::move(part));
+        }
+        if (in.boolean()) {
+            auto const origin = in.fixed64();
+            result.next = listing_position{origin, in.number()};
+        }
+        if (!in.complete())
+            return std::nullopt;
+        return result;
+    }
+};
+
+/// The piece of a map's listing that begins behind `from`. O(piece), and the way to where it begins.
+template <class Map>
+[[nodiscard]] listing list_from(Map const& map, listing_position from)
+{
+    listing result;
+    result.seen = map.context();
+    std::size_t records = 0;
+    for (auto const& item : result.seen.items()) {
+        if (item.origin < from.origin)
+            continue;
+        auto const after = item.origin == from.origin ? std::min(from.sequence, item.sequence) : 0;
+        listing_part part{item.origin, after, item.sequence, {}};
+        auto const* at = map.first_after(item.origin, after);
+        for (; at != nullptr && records < listing::records_count_max; at = at->newer, ++records)
+            part.present.push_back(at->sequence);
+        if (at != nullptr)
+            part.upto = part.present.empty() ? after : part.present.back();
+        if (part.upto > part.after)
+            result.parts.push_back(std::move(part));
+        if (at != nullptr) {
+            result.next = listing_position{item.origin, result.parts.empty() ? after : result.parts.back().upto};
+            break;
+        }
+    }
+    return result;
+}
+
+/// What this map holds within a piece, and the piece does not list. O(what it holds there, and the way to it).
+/// Pre: `map` has seen all that the piece says was seen.
+template <class Map>
+[[nodiscard]] std::vector<typename Map::key_type> not_listed(Map const& map, listing const& piece)
+{
+    std::vector<typename Map::key_type> result;
+    for (auto const& part : piece.parts) {
+        auto listed = part.present.begin();
+        for (auto const* at = map.first_after(part.origin, part.after); at != nullptr && at->sequence <= part.upto;
+             at = at->newer) {
+            while (listed != part.present.end() && *listed < at->sequence)
+                ++listed;
+            if (listed == part.present.end() || *listed != at->sequence)
+                result.push_back({at->table, *at->key});
+        }
+    }
+    return result;
+}
+
+} // namespace drover::store
+
+// drover/store/messages.hpp
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace drover::store {
+
+/// What replicas say to each other: the first octet of each message. On the wire: append, never renumber.
+enum class message_kind : std::uint8_t {
+    context = 1, ///< `told_context`
+    push = 2,    ///< a delta of one origin's newest writes, to be passed on along its tree
+    delta = 3,   ///< what the sender believes that the receiver has not seen
+    chunk = 4,   ///< number of the stream, index, whether it is the last, delta: a large delta comes in pieces
+    taken = 5,   ///< number of the stream, index: that piece is in
+    list = 6,    ///< number of the question, position: what do you hold, from there on
+    listing = 7, ///< number of the question, `listing`
+};
+
+/// What the sender of a context wants to be told.
+enum class wanted : std::uint8_t { nothing = 0, context = 1, all = 2 }; // all: what it has not seen
+
+/// What a replica has seen. `held`: what it would still have after a loss of power, when that is less.
+///
+/// Layout: flags (wanted | has held << 2 | has digest << 3); digest; context; for each item of it, how much less is held.
+struct told_context {
+    wanted wants = wanted::nothing;
+    std::optional<std::uint64_t> digest{};
+    causal_context seen{};
+    causal_context held{};
+
+    static void encode(wire::writer& out, wanted wants, std::optional<std::uint64_t> digest, causal_context const& seen,
+        causal_context const* held)
+    {
+        out.u8(static_cast<std::uint8_t>(
+            static_cast<unsigned>(wants) | (held != nullptr ? has_held : 0U) | (digest ? has_digest : 0U)));
+        if (digest)
+            out.fixed64(*digest);
+        seen.encode(out);
+        if (held != nullptr)
+            for (auto const& item : seen.items())
+                out.number(item.sequence - held->at(item.origin));
+    }
+
+    [[nodiscard]] static std::optional<told_context> decode(wire::reader& in)
+    {
+        told_context result;
+        auto const flags = in.u8();
+        if ((flags & 3U) > 2 || flags > 15)
+            return std::nullopt;
+        result.wants = static_cast<wanted>(flags & 3U);
+        if ((flags & has_digest) != 0)
+            result.digest = in.fixed64();
+        auto seen = causal_context::decode(in);
+        if (!seen)
+            return std::nullopt;
+        result.seen = std::move(*seen);
+        if ((flags & has_held) == 0)
+            result.held = result.seen;
+        else
+            for (auto const& item : result.seen.items())
+                result.held.raise(item.origin, item.sequence - in.number(item.sequence));
+        return in.complete() ? std::optional{std::move(result)} : std::nullopt;
+    }
+
+private:
+    static constexpr unsigned has_held = 4;
+    static constexpr unsigned has_digest = 8;
+};
+
+} // namespace drover::store
+
+// drover/store/peer.hpp
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace drover::store {
+
+/// What a peer holds of our writes, and what it had seen when it said so.
+struct acknowledgement {
+    causal_context seen;
+    sequence_number version = 0;
+};
+
+/// A delta on its way to a peer, in pieces when it is large: they are cut as the peer takes them, so that it costs the memory of
+/// a few pieces, whatever its size. What is written meanwhile may replace what was to be sent: so it goes on until it has all
+/// that there is when its last piece is cut.
+struct outgoing_stream {
+    std::uint64_t number = 0;
+    causal_context covered;                    ///< what the peer knew, and what has been cut
+    std::vector<causal_context::item> origins; ///< what is to be covered next
+    std::size_t part = 0;                      ///< index of the origin that is walked along
+    bool walking = false;
+    sequence_number after = 0;
+    std::uint64_t cut = 0;   ///< pieces
+    std::uint64_t taken = 0; ///< pieces
+    time_point stalled_at{}; ///< when it is given up, unless another piece is taken
+
+    [[nodiscard]] bool ended() const { return part == origins.size(); }
+
+    /// Goes on with what is beyond. False: nothing is. O(origins).
+    bool go_on(causal_context const& seen)
+    {
+        origins.clear();
+        part = 0;
+        for (auto const& item : seen.items())
+            if (covered.at(item.origin) < item.sequence)
+                origins.push_back(item);
+        return !origins.empty();
+    }
+
+    /// The next piece, of `size` octets or one record more. O(piece). `walk`: number of a walk of the map that is this stream's.
+    template <class Map>
+    [[nodiscard]] delta_writer cut_next(Map& map, std::size_t walk, std::size_t size)
+    {
+        delta_writer piece;
+        for (; !ended() && piece.size() < size; ++part, walking = false) {
+            auto const& [origin, upto] = origins[part];
+            if (!std::exchange(walking, true)) {
+                after = covered.at(origin);
+                map.begin_walk(walk, origin, after);
+            }
+            piece.begin_range(*map.origin(origin), after, map.forgotten(origin));
+            for (; before(map, walk, upto) && piece.size() < size; map.walk_on(walk)) {
+                piece.write(*map.walk_at(walk));
+                after = map.walk_at(walk)->sequence;
+            }
+            if (before(map, walk, upto)) {
+                piece.end_range(after);
+                break;
+            }
+            piece.end_range(upto);
+            covered.raise(origin, upto);
+            map.end_walk(walk);
+        }
+        return piece;
+    }
+
+private:
+    template <class Map>
+    [[nodiscard]] static bool before(Map const& map, std::size_t walk, sequence_number upto)
+    {
+        return map.walk_at(walk) != nullptr && map.walk_at(walk)->sequence <= upto;
+    }
+};
+
+/// All that a replica knows of another one.
+struct peer_state {
+    node_id id;
+    std::size_t walk = 0; ///< number of its walk along the map
+    bool up = false;
+    bool answered = false;     ///< has told its context: deltas can be cut for it
+    bool synchronised = false; ///< was level with it at least once
+
+    causal_context known;                   ///< what it is known to have seen
+    sequence_number confirmed = 0;          ///< our writes that it holds, and did not see outranked
+    std::optional<acknowledgement> waiting; ///< counts once we have seen what it had seen
+    std::optional<acknowledgement> latest;  ///< the newest behind `waiting`
+
+    time_point ask_again_at = never;  ///< while a question is under way
+    time_point ask_later_at = never;  ///< while it has something that we lack, and were not sent by others yet
+    time_point push_again_at = never; ///< while it has not told that it has seen our writes
+    unsigned attempts = 0;            ///< since it last said anything
+    std::size_t in_flight = 0;        ///< octets pushed since it last told its context
+    std::size_t passed_on = 0;        ///< octets that it passed on to us since we last told it ours
+    bool behind = false;              ///< something was not pushed to it
+    bool answer_due = false;          ///< it is told once what it sent is on stable storage
+
+    std::optional<outgoing_stream> out;
+};
+
+} // namespace drover::store
+
+// drover/store/listing_exchange.hpp
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace drover::store {
+
+/// How a replica that was no member while removals were forgotten finds out which of its records were removed: it asks a peer
+/// for a listing, piece by piece, and drops what is not listed. Until then it is level with nobody.
+template <class Replica>
+class listing_exchange {
+public:
+    explicit listing_exchange(Replica& own) : own_{own} {}
+
+    void note_forgotten(delta_range const& range, time_point now)
+    {
+        auto const origin = origin_of(range.origin);
+        if (range.forgotten <= range.after)
+            return;
+        if (own_.map.context().at(origin) < range.forgotten) {
+            own_.listing_needs.raise(origin, range.forgotten);
+            own_.listing_from = {};
+            if (!std::exchange(own_.listing_wanted, true))
+                own_.listing_at = now;
+        }
+        own_.map.raise_forgotten(origin, range.forgotten);
+    }
+
+    /// One after the other: any peer that has seen what was forgotten can tell.
+    void ask_for_listing(time_point now)
+    {
+        own_.listing_at = now + own_.options.retry_interval;
+        own_.listing_piece.reset();
+        auto next = own_.peers.upper_bound(own_.listing_of);
+        for (std::size_t tried = 0; tried < own_.peers.size(); ++tried, ++next) {
+            if (next == own_.peers.end())
+                next = own_.peers.begin();
+            auto const& state = next->second;
+            if (!state.up || !state.answered || !state.known.includes(own_.listing_needs))
+                continue;
+            own_.listing_of = next->first;
+            return ask_for_piece(state);
+        }
+    }
+
+    bool on_list(peer_state& state, wire::reader& in)
+    {
+        auto const number = in.number();
+        auto const origin = in.fixed64();
+        listing_position const from{origin, in.number()};
+        if (!in.complete())
+            return false;
+        if (own_.listing_wanted)
+            return true; // somebody else knows
+        wire::writer out;
+        out.u8(static_cast<std::uint8_t>(kind::listing)).number(number);
+        list_from(own_.map, from).encode(out);
+        own_.send(state, out);
+        return true;
+    }
+
+    bool on_listing(peer_state& state, wire::reader& in, time_point now)
+    {
+        auto const number = in.number();
+        auto piece = listing::decode(in);
+        if (!piece)
+            return false;
+        if (!own_.listing_wanted || number != own_.listing_number || state.id.name != own_.listing_of
+            || !piece->seen.includes(own_.listing_needs))
+            return true;
+        own_.listing_piece = std::move(*piece);
+        if (own_.map.context().includes(own_.listing_piece->seen)) {
+            apply_listing(now);
+        } else {
+            state.known.merge(own_.listing_piece->seen);
+            own_.ask(state, now);
+        }
+        return true;
+    }
+
+    /// Pre: we have seen all that the piece says was seen.
+    void apply_listing(time_point now)
+    {
+        auto const piece = std::move(*std::exchange(own_.listing_piece, std::nullopt));
+        for (auto& stale : not_listed(own_.map, piece)) {
+            own_.map.drop(stale.table, stale.key);
+            ++own_.dropped_count;
+            own_.effects.changes.push_back({stale.table, std::move(stale.key)});
+        }
+        auto const found = own_.peers.find(own_.listing_of);
+        if (piece.next && found != own_.peers.end()) {
+            own_.listing_from = *piece.next;
+            own_.listing_at = now + own_.options.retry_interval;
+            return ask_for_piece(found->second);
+        }
+        own_.listing_wanted = false;
+        own_.listing_at = never;
+        own_.listing_needs = {};
+        own_.effects.acknowledgement_changed = true;
+        for (auto& [name, state] : own_.peers)
+            if (state.up && state.answered && own_.map.context().includes(state.known))
+                own_.brought_level(state);
+    }
+
+private:
+    using kind = message_kind;
+
+    void ask_for_piece(peer_state const& state)
+    {
+        wire::writer out;
+        out.u8(static_cast<std::uint8_t>(kind::list)).number(++own_.listing_number);
+        out.fixed64(own_.listing_from.origin).number(own_.listing_from.sequence);
+        own_.send(state, out);
+    }
+
+    Replica& own_;
+};
+
+} // namespace drover::store
+
+// drover/store/pushing.hpp
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace drover::store {
+
+/// What a replica sends of its records: what was written here, to all, as it is written; and what one peer has not seen.
+///
+/// Memory for a peer that is slow: `in_flight_max` and a few pieces, however much it lacks.
+template <class Replica>
+class pushing {
+public:
+    explicit pushing(Replica& own) : own_{own} {}
+
+    /// What was written since the last flush, in pieces.
+    [[nodiscard]] std::vector<std::shared_ptr<bytes const>> cut_pushes()
+    {
+        std::vector<std::shared_ptr<bytes const>> frames;
+        auto after = std::exchange(own_.flushed, own_.map.version());
+        auto const* at = own_.map.first_after(own_.map.self(), after);
+        do {
+            delta_writer piece;
+            piece.begin_range(own_.self, after, 0); // what we removed is not forgotten before all have seen it
+            for (; at != nullptr && piece.size() < own_.options.piece_size; at = at->newer) {
+                piece.write(*at);
+                after = at->sequence;
+            }
+            after = at == nullptr ? own_.flushed : after;
+            piece.end_range(after);
+            wire::writer out;
+            out.u8(static_cast<std::uint8_t>(kind::push));
+            piece.append_to(out);
+            frames.push_back(std::make_shared<bytes const>(out.take()));
+        } while (at != nullptr);
+        return frames;
+    }
+
+    void push(peer_state& state, std::shared_ptr<bytes const> const& frame)
+    {
+        if (!state.answered || state.out
+            || state.in_flight + frame->size() > std::max(own_.options.in_flight_max, frame->size())) {
+            state.behind = true;
+            return;
+        }
+        state.in_flight += frame->size();
+        own_.effects.sends.push_back({state.id.name, frame});
+    }
+
+    /// What was not pushed while it was slow, or busy with a large delta.
+    void catch_up(peer_state& state, time_point now)
+    {
+        if (!state.out && std::exchange(state.behind, false) && state.known.at(own_.map.self()) < own_.flushed)
+            send_missing(state, now);
+    }
+
+    void push_again(peer_state& state, std::size_t& pushes_left, time_point now)
+    {
+        if (state.known.at(own_.map.self()) >= own_.flushed) {
+            state.push_again_at = never;
+            return;
+        }
+        if (pushes_left == 0) {
+            state.push_again_at = now + own_.options.retry_interval;
+            return;
+        }
+        state.push_again_at = now + own_.pause(state);
+        if (send_missing(state, now))
+            --pushes_left;
+    }
+
+    /// All that the peer is not known to have seen, of all origins. False: there is nothing.
+    bool send_missing(peer_state& state, time_point now)
+    {
+        if (state.out
+            || own_.arriving.complete) // while a large delta is merged, what it replaces is not there, and it is not seen
+            return true;
+        outgoing_stream stream;
+        stream.covered = state.known;
+        if (!stream.go_on(own_.map.context()))
+            return false;
+        stream.number = ++own_.streams_begun;
+        state.out = std::move(stream);
+        send_pieces(state, now);
+        return true;
+    }
+
+    /// The first piece goes alone: who is sent the same by another takes no more than that.
+    void send_pieces(peer_state& state, time_point now)
+    {
+        auto& stream = *state.out;
+        stream.stalled_at = now + own_.options.stream_timeout;
+        if (own_.arriving.complete)
+            return; // goes on when it is in
+        auto const window = stream.taken == 0 ? 1 : own_.options.pieces_in_flight_max;
+        while (!stream.ended() && stream.cut - stream.taken < window) {
+            auto const piece = stream.cut_next(own_.map, state.walk, own_.options.piece_size);
+            auto const last = stream.ended() && !stream.go_on(own_.map.context());
+            wire::writer out;
+            if (stream.cut == 0 && last)
+                out.u8(static_cast<std::uint8_t>(kind::delta));
+            else
+                out.u8(static_cast<std::uint8_t>(kind::chunk)).number(stream.number).number(stream.cut).boolean(last);
+            piece.append_to(out);
+            own_.send(state, out);
+            ++stream.cut;
+        }
+        if (stream.cut == 1 && stream.ended())
+            end_stream(state);
+    }
+
+    void end_stream(peer_state& state)
+    {
+        own_.map.end_walk(state.walk);
+        state.out.reset();
+    }
+
+    bool on_taken(peer_state& state, wire::reader& in, time_point now)
+    {
+        auto const number = in.number();
+        auto const index = in.number();
+        if (!in.complete())
+            return false;
+        if (!state.out || state.out->number != number || index >= state.out->cut)
+            return true;
+        state.out->taken = std::max(state.out->taken, index + 1);
+        state.out->stalled_at = now + own_.options.stream_timeout;
+        if (!state.out->ended() || state.out->taken < state.out->cut) {
+            send_pieces(state, now);
+            return true;
+        }
+        end_stream(state);
+        catch_up(state, now);
+        return true;
+    }
+
+private:
+    using kind = message_kind;
+
+    Replica& own_;
+};
+
+} // namespace drover::store
+
+// drover/store/broadcast_tree.hpp
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace drover::store {
+
+/// Who passes a write on to whom: for each writer a tree over all nodes, which everybody who knows the same nodes computes alike.
+/// Up to `direct_count_max` nodes, the writer sends to all; beyond, each node sends to ceil(log2 nodes) at most. Whoever is
+/// missed, because somebody knew other nodes, is found by anti-entropy.
+class broadcast_tree {
+public:
+    static constexpr std::size_t direct_count_max = 16;
+
+    /// The nodes that are up, this one included, in any order.
+    void set(std::vector<std::string> names)
+    {
+        std::sort(names.begin(), names.end());
+        names_ = std::move(names);
+        fan_out_ = names_.size() <= direct_count_max ? names_.size() : logarithm_of(names_.size());
+    }
+
+    [[nodiscard]] bool direct() const { return names_.size() <= direct_count_max; }
+    /// Copies of a write that one node sends at most.
+    [[nodiscard]] std::size_t fan_out() const { return fan_out_; }
+
+    /// Calls `visit(name)` for those whom `self` sends what `writer` wrote. None when one of them is not known.
+    template <class Visit>
+    void for_each_child(std::string_view writer, std::string_view self, Visit&& visit) const
+    {
+        auto const count = names_.size();
+        auto const root = place_of(writer);
+        auto const own = place_of(self);
+        if (root == count || own == count)
+            return;
+        auto const rank = (own + count - root) % count;
+        for (std::size_t child = rank * fan_out_ + 1; child <= rank * fan_out_ + fan_out_ && child < count; ++child)
+            visit(names_[(root + child) % count]);
+    }
+
+private:
+    [[nodiscard]] static std::size_t logarithm_of(std::size_t count)
+    {
+        std::size_t result = 0;
+        while ((std::size_t{1} << result) < count)
+            ++result;
+        return result;
+    }
+
+    /// The number of names when it is not there.
+    [[nodiscard]] std::size_t place_of(std::string_view name) const
+    {
+        auto const at = std::lower_bound(names_.begin(), names_.end(), name);
+        return at != names_.end() && *at == name ? static_cast<std::size_t>(at - names_.begin()) : names_.size();
+    }
+
+    std::vector<std::string> names_; // sorted
+    std::size_t fan_out_ = 0;
+};
+
+} // namespace drover::store
+
+// drover/store/replica.hpp
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace drover::store {
+
+/// A large delta that comes in pieces. They are kept until all are here, and then merged one a turn: what is in one may lack what
+/// another one has replaced, so nothing of it counts as seen before all of it is in.
+struct arriving_stream {
+    node_id from{};
+    std::uint64_t number = 0;
+    std::vector<bytes> pieces{};
+    std::vector<delta_range> ranges{};
+    causal_context upto{}; ///< where the pieces end
+    bool complete = false; ///< they are being merged
+    std::size_t taken = 0;
+    std::size_t size = 0; ///< octets
+    time_point until{};   ///< for so long, nobody else is asked for a large delta
+};
+
+/// All that a replica of a `crdt_store` knows. What it does with it is in `pushing`, `taking` and `listing_exchange`, which are
+/// ways to work on it.
+template <class Journal>
+struct replica {
+    static constexpr bool durable = Journal::durable;
+
+    replica(Journal keeper, crdt_store_options configuration) : options{configuration}, journal{std::move(keeper)} {}
+
+    crdt_store_options options;
+    node_id self;
+    causal_map map;
+    journaling<Journal> journal;
+    broadcast_tree tree;
+    std::map<std::string, peer_state, std::less<>> peers; ///< by node name
+    std::vector<node_id> members;
+    store_effects effects;
+    sequence_number flushed = 0;
+    time_point first_time = never;
+
+    std::uint64_t streams_begun = 0;
+    arriving_stream arriving;
+    causal_context whole; ///< what was seen when it began to be merged
+    time_point taking_at = never;
+
+    bool listing_wanted = false;  ///< we may hold records whose removal nobody remembers
+    causal_context listing_needs; ///< who has seen this can tell
+    listing_position listing_from;
+    std::optional<listing> listing_piece; ///< waits until we have seen what its sender had seen
+    std::string listing_of;
+    std::uint64_t listing_number = 0;
+    time_point listing_at = never;
+
+    std::uint64_t rejected_count = 0;
+    std::uint64_t divergences_count = 0;
+    std::uint64_t dropped_count = 0;
+
+    // ---- who is there ------------------------------------------------------------------------------------------------
+
+    [[nodiscard]] peer_state& peer_of(std::string const& name)
+    {
+        auto const [place, added] = peers.try_emplace(name);
+        if (added) {
+            place->second.walk = peers.size() - 1;
+            map.begin_walk(place->second.walk, map.self(), map.version()); // at its end: a place of its own
+        }
+        return place->second;
+    }
+
+    [[nodiscard]] peer_state* find_up(node_id const& id)
+    {
+        auto const found = peers.find(id.name);
+        return found != peers.end() && found->second.up && found->second.id == id ? &found->second : nullptr;
+    }
+
+    void set_tree()
+    {
+        std::vector<std::string> names{self.name};
+        for (auto const& [name, state] : peers)
+            if (state.up)
+                names.push_back(name);
+        tree.set(std::move(names));
+    }
+
+    template <class Visit>
+    void for_each_child(std::string const& writer, Visit&& visit)
+    {
+        tree.for_each_child(writer, self.name, [&](std::string const& name) {
+            if (auto const found = peers.find(name); found != peers.end() && found->second.up)
+                visit(found->second);
+        });
+    }
+
+    // The physical part of stamps: the wall clock at the start of this life (its incarnation), moved on by the monotonic clock.
+    void note_time(time_point now)
+    {
+        if (first_time == never)
+            first_time = now;
+        auto const passed = std::chrono::duration_cast<std::chrono::microseconds>(now - first_time).count();
+        map.set_time(std::min(self.incarnation, stamp_max / 4) + static_cast<std::uint64_t>(std::max<std::int64_t>(0, passed)));
+    }
+
+    // What would still be here after a loss of power.
+    [[nodiscard]] causal_context const& held() const
+    {
+        if constexpr (durable)
+            return journal.committed();
+        else
+            return map.context();
+    }
+
+    // What is vouched for: while a large delta is being merged, what was seen may have lost against what does not count as seen.
+    [[nodiscard]] causal_context vouched() const { return arriving.complete ? causal_context::common(held(), whole) : held(); }
+
+    [[nodiscard]] bool has_all(causal_context const& told) const { return !listing_wanted && map.context().includes(told); }
+
+    // What is held is what follows from what was seen: no more, and no less.
+    [[nodiscard]] bool is_whole() const { return !listing_wanted && !arriving.complete; }
+
+    // A large delta comes, from somebody.
+    [[nodiscard]] bool is_streaming(time_point now) const
+    {
+        return arriving.complete || (!arriving.pieces.empty() && now < arriving.until);
+    }
+
+    // Doubles with every attempt that is not answered.
+    [[nodiscard]] duration pause(peer_state& state) const
+    {
+        auto const factor = std::int64_t{1} << std::min(state.attempts, 16U);
+        ++state.attempts;
+        return std::min(options.retry_interval * factor, std::max(options.retry_interval, options.retry_interval_max));
+    }
+
+    void send(peer_state const& state, wire::writer& out)
+    {
+        effects.sends.push_back({state.id.name, std::make_shared<bytes const>(out.take())});
+    }
+
+    void tell_context(peer_state& state, wanted wants)
+    {
+        wire::writer out;
+        out.u8(static_cast<std::uint8_t>(message_kind::context));
+        auto const less = durable || arriving.complete ? std::optional{vouched()} : std::nullopt;
+        auto const digest = wants != wanted::nothing && is_whole() ? std::optional{map.digest()} : std::nullopt;
+        told_context::encode(out, wants, digest, map.context(), less && *less != map.context() ? &*less : nullptr);
+        state.passed_on = 0;
+        send(state, out);
+    }
+
+    // While one peer sends much, others are asked what they have only: it may be the same.
+    void ask(peer_state& state, time_point now)
+    {
+        tell_context(state, is_streaming(now) && arriving.from != state.id ? wanted::context : wanted::all);
+        state.ask_again_at = now + pause(state);
+        state.ask_later_at = never;
+    }
+
+    void brought_level(peer_state& state)
+    {
+        state.ask_again_at = state.ask_later_at = never;
+        if (listing_wanted)
+            return;
+        if (!state.synchronised)
+            effects.acknowledgement_changed = true;
+        state.synchronised = true;
+    }
+
+    void confirm(peer_state& state)
+    {
+        while (state.waiting && map.context().includes(state.waiting->seen)) {
+            state.confirmed = std::max(state.confirmed, state.waiting->version);
+            state.waiting = std::exchange(state.latest, std::nullopt);
+            effects.acknowledgement_changed = true;
+        }
+    }
+};
+
+} // namespace drover::store
+
+// drover/store/taking.hpp
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace drover::store {
+
+/// What a replica does with what peers tell: contexts, and deltas, in one piece or in many.
+template <class Replica>
+class taking {
+public:
+    explicit taking(Replica& own) : own_{own} {}
+
+    bool on_context(peer_state& state, wire::reader& in, time_point now)
+    {
+        auto const content = told_context::decode(in);
+        if (!content)
+            return false;
+        state.answered = true;
+        state.attempts = 0;
+        state.in_flight = 0;
+        note_acknowledgement(state, content->seen, content->held.at(own_.map.self()));
+        if (content->digest && own_.is_whole() && content->seen == own_.map.context() && *content->digest != own_.map.digest())
+            ++own_.divergences_count;
+        // A peer that lost a delta on the way says so here: what it tells is all that it has.
+        auto const told = std::exchange(state.known, content->seen);
+        if (content->wants == wanted::context
+            || (content->wants == wanted::all && !pushing<Replica>{own_}.send_missing(state, now)))
+            own_.tell_context(state, wanted::nothing);
+        if (content->wants == wanted::nothing)
+            state.known.merge(told);
+        pushing<Replica>{own_}.catch_up(state, now);
+        if (own_.map.context().includes(content->seen))
+            own_.brought_level(state);
+        else if (content->wants != wanted::nothing ? state.ask_again_at == never : !state.synchronised)
+            own_.ask(state, now);
+        else if (state.ask_again_at == never && state.ask_later_at == never)
+            state.ask_later_at = now + own_.options.retry_interval; // what it has from others is on its way to us too, as a rule
+        return true;
+    }
+
+    bool on_push(peer_state& state, wire::reader& in, bytes_view frame, time_point now)
+    {
+        auto const incoming = decode_delta(in);
+        if (!incoming || incoming->ranges.size() != 1)
+            return false;
+        auto const& range = incoming->ranges.front();
+        auto const is_new = own_.map.context().at(origin_of(range.origin)) < range.upto;
+        auto const result = take(state, *incoming, now);
+        if (result == outcome::rejected)
+            return false;
+        if (is_new)
+            pass_on(state, range, frame);
+        auto* const writer = own_.find_up(range.origin);
+        if (result == outcome::taken && writer != nullptr)
+            answer(*writer);
+        if (writer != &state && (state.passed_on += frame.size()) > own_.options.in_flight_max / 2)
+            own_.tell_context(state, wanted::nothing);
+        return true;
+    }
+
+    bool on_delta(peer_state& state, wire::reader& in, time_point now)
+    {
+        auto const incoming = decode_delta(in);
+        if (!incoming)
+            return false;
+        auto const result = take(state, *incoming, now);
+        if (result == outcome::taken)
+            own_.tell_context(state, wanted::nothing);
+        return result != outcome::rejected;
+    }
+
+    bool on_chunk(peer_state& state, wire::reader& in, time_point now)
+    {
+        auto const number = in.number();
+        auto const index = in.number();
+        auto const last = in.boolean();
+        bytes piece{in.remainder()};
+        wire::reader inner{piece};
+        auto const incoming = decode_delta(inner);
+        if (!in.ok() || !incoming || !acceptable(*incoming))
+            return false;
+        if (index == 0 && !own_.is_streaming(now) && !own_.arriving.complete)
+            own_.arriving = {state.id, number, {}, {}, {}, false};
+        if (own_.arriving.complete || own_.arriving.from != state.id || own_.arriving.number != number
+            || own_.arriving.pieces.size() != index)
+            return true; // a stream that is not wanted, or a piece of it is missing: what is asked for again is cut anew
+        for (auto const& range : incoming->ranges) {
+            auto const origin = origin_of(range.origin);
+            if (std::max(own_.map.context().at(origin), own_.arriving.upto.at(origin)) < range.after)
+                return own_.arriving = {}, own_.ask(state, now), true;
+            own_.arriving.upto.raise(origin, range.upto);
+        }
+        own_.arriving.size += piece.size();
+        if (own_.arriving.size > own_.options.delta_size_max)
+            return own_.arriving = {}, false;
+        own_.arriving.pieces.push_back(std::move(piece));
+        own_.arriving.until = now + own_.options.stream_timeout;
+        if (last)
+            begin_taking(now);
+        else
+            tell_taken(state, number, index);
+        if (state.ask_again_at != never)
+            state.ask_again_at = now + own_.options.stream_timeout; // it is coming
+        return true;
+    }
+
+    void take_piece(time_point now)
+    {
+        wire::reader in{own_.arriving.pieces[own_.arriving.taken]};
+        auto const incoming = *decode_delta(in);
+        merge(incoming);
+        own_.arriving.ranges.insert(own_.arriving.ranges.end(), incoming.ranges.begin(), incoming.ranges.end());
+        own_.arriving.pieces[own_.arriving.taken] = {};
+        own_.taking_at = now + duration{1}; // others have a turn in between
+        auto* const from = own_.find_up(own_.arriving.from);
+        if (++own_.arriving.taken < own_.arriving.pieces.size()) {
+            if (from != nullptr)
+                tell_taken(*from, own_.arriving.number, own_.arriving.pieces.size() - 2); // the last one is under way
+            return;
+        }
+        own_.taking_at = never;
+        auto const done = std::exchange(own_.arriving, {});
+        see(from, done.ranges, now);
+        if (from != nullptr) {
+            own_.tell_context(*from, wanted::nothing);
+            tell_taken(*from, done.number, done.pieces.size() - 1);
+        }
+        for (auto& [name, state] : own_.peers) {
+            if (state.up && &state != from && std::exchange(state.answer_due, Replica::durable && state.answer_due))
+                own_.tell_context(state, wanted::nothing);
+            if (state.out)
+                pushing<Replica>{own_}.send_pieces(state, now);
+            if (state.up && !own_.map.context().includes(state.known)) // what others have beyond it can be asked for now
+                state.ask_later_at = std::min(state.ask_later_at, now + own_.options.retry_interval / 10);
+        }
+    }
+
+private:
+    using kind = message_kind;
+
+    enum class outcome : std::uint8_t { rejected, gap, taken };
+
+    void note_acknowledgement(peer_state& state, causal_context const& seen, sequence_number version)
+    {
+        if (version > state.confirmed) {
+            auto& place = state.waiting ? state.latest : state.waiting;
+            if (!place || place->version <= version)
+                place = acknowledgement{seen, version};
+            own_.confirm(state);
+        }
+        if (seen.at(own_.map.self()) >= own_.flushed)
+            state.push_again_at = never;
+    }
+
+    void pass_on(peer_state const& from, delta_range const& range, bytes_view frame)
+    {
+        std::shared_ptr<bytes const> copy;
+        auto const origin = origin_of(range.origin);
+        own_.for_each_child(range.origin.name, [&](peer_state& child) {
+            if (&child == &from || child.known.at(origin) >= range.upto)
+                return;
+            if (copy == nullptr)
+                copy = std::make_shared<bytes const>(frame);
+            pushing<Replica>{own_}.push(child, copy);
+        });
+    }
+
+    // To the writer. With a journal it is told once all is on stable storage; but at once when it says so again.
+    void answer(peer_state& writer)
+    {
+        auto const at_once = !Replica::durable && !own_.arriving.complete;
+        if (at_once || std::exchange(writer.answer_due, true))
+            own_.tell_context(writer, wanted::nothing);
+    }
+
+    void tell_taken(peer_state const& state, std::uint64_t number, std::size_t index)
+    {
+        wire::writer out;
+        out.u8(static_cast<std::uint8_t>(kind::taken)).number(number).number(index);
+        own_.send(state, out);
+    }
+
+    // All pieces are here: they are merged one a turn, and count as seen when all of them are in, for each may lack what another
+    // one has replaced.
+    void begin_taking(time_point now)
+    {
+        own_.arriving.complete = true;
+        own_.whole = own_.map.context();
+        own_.taking_at = now;
+    }
+
+    outcome take(peer_state& state, delta const& incoming, time_point now)
+    {
+        if (!acceptable(incoming))
+            return outcome::rejected;
+        for (auto const& range : incoming.ranges) {
+            if (own_.map.context().at(origin_of(range.origin)) < range.after) {
+                ask_for_gap(state, now);
+                return outcome::gap;
+            }
+        }
+        merge(incoming);
+        see(&state, incoming.ranges, now);
+        return outcome::taken;
+    }
+
+    // What came before is on its way, or lost.
+    void ask_for_gap(peer_state& state, time_point now)
+    {
+        if (own_.is_streaming(now))
+            state.ask_later_at = std::min(state.ask_later_at, now + own_.options.stream_timeout);
+        else
+            own_.ask(state, now);
+    }
+
+    // All that this peer had up to there is in.
+    void see(peer_state* from, std::vector<delta_range> const& ranges, time_point now)
+    {
+        for (auto const& range : ranges) {
+            listing_exchange<Replica>{own_}.note_forgotten(range, now);
+            auto const origin = origin_of(range.origin);
+            // Also when all of it was outranked, and nothing else changes: `covers` may answer differently now.
+            own_.effects.acknowledgement_changed |= own_.map.context().at(origin) < range.upto;
+            own_.map.see(origin, range.upto);
+            if (from != nullptr)
+                from->known.raise(origin, range.upto);
+        }
+        for (auto& [name, peer] : own_.peers)
+            if (peer.up)
+                own_.confirm(peer);
+        if (own_.listing_piece && own_.map.context().includes(own_.listing_piece->seen))
+            listing_exchange<Replica>{own_}.apply_listing(now);
+        if (from != nullptr && from->answered
+            && own_.map.context().includes(from->known)) // before it answers, we know not what it has
+            own_.brought_level(*from);
+    }
+
+    [[nodiscard]] bool acceptable(delta const& incoming)
+    {
+        for (auto const& range : incoming.ranges) {
+            if (origin_of(range.origin) == own_.map.self()) {
+                if (range.upto > own_.map.version())
+                    return false; // nobody has seen more of our writes than we made
+            } else if (!own_.map.learn_origin(range.origin)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    void merge(delta const& incoming)
+    {
+        for (auto const& next : incoming.writes) {
+            causal_map::write write{origin_of(incoming.ranges[next.range].origin), next.sequence, next.stamp, next.rank,
+                next.removed, bytes{next.value}};
+            if (own_.map.merge(next.table, next.key, std::move(write)))
+                own_.effects.changes.push_back({next.table, bytes{next.key}});
+        }
+    }
+
+    Replica& own_;
+};
 
 } // namespace drover::store
 
@@ -7175,7 +9748,6 @@ std::size_t encode_delta(
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -7185,57 +9757,65 @@ std::size_t encode_delta(
 
 namespace drover {
 
-/// How often a `crdt_store` repeats itself.
-struct crdt_store_options {
-    duration retry_interval = std::chrono::milliseconds{100}; ///< until what was sent is sent again
-    duration sync_interval = std::chrono::seconds{1};         ///< between comparisons with one peer, in turn
-    duration large_interval = std::chrono::seconds{2};        ///< until a delta of many parts is sent to one peer again
-    duration removal_retention = std::chrono::seconds{30};    ///< for which the marker of a removal is kept at least
-    std::size_t part_size_max = 4 * 1024 * 1024;              ///< octets of one frame of a large delta
-    std::size_t delta_size_max = 1024 * 1024 * 1024;          ///< octets of a whole delta that are taken from a peer
-};
-
-/// A journal that keeps nothing: the store lives in memory, and a restart is a loss.
-struct no_journal {
-    static constexpr bool durable = false;
-};
-
 /// The embedded replicated map: `store::causal_map` plus the conversation that keeps replicas level.
 ///
-///  - A flush pushes what was written here since the last one, as one delta, to every peer that is up.
-///  - A replica that misses something before a delta does not take it: it tells its context, and gets exactly what it lacks.
-///  - Every delta is answered with the context of the receiver: the acknowledgement. It counts once this replica has itself
-///    seen all that the receiver had seen, so that an acknowledged write was not outranked unnoticed by its holders.
+///  - A flush pushes what was written here since the last one, as one delta, to every peer that is up; among many, along a
+///    `store::broadcast_tree`.
+///  - A replica that misses something before a delta does not take it: it tells its context, and gets exactly what it lacks, in
+///    pieces when that is much.
+///  - Every push is answered to its writer with the context of the receiver: the acknowledgement. It counts once this replica has
+///    itself seen all that the receiver had seen, so that an acknowledged write was not outranked unnoticed by its holders.
 ///  - What a peer has from others is on its way from them as a rule, and asked for only when it does not come in time.
 ///  - What is not answered is sent again; once a `sync_interval` contexts are compared with one peer, in turn.
+///  - Who was away while removals were forgotten asks for a listing, and drops what is not in it, before it counts as level.
 ///
-/// A pure machine. Loss, duplication and reordering of messages delay it, and do no harm.
+/// With a journal, what was seen counts as held once it is on stable storage: nothing is acknowledged before. After a restart
+/// it is a new life of the node, with what the journal had; what others have seen meanwhile outranks it.
+///
+/// Memory for a peer that is slow: `in_flight_max` and a few pieces, however much it lacks.
+///
+/// A pure machine. Loss, duplication and reordering of messages delay it, and do no harm. `put` and `remove` take the time of the
+/// last call that was told one.
 template <class Journal = no_journal>
 class crdt_store {
+    static_assert(journal<Journal>, "drover: the parameter of crdt_store must be a Journal (see docs/concepts/journal.md)");
+
     using sequence_number = store::sequence_number;
+    using peer_state = store::peer_state;
+    using kind = store::message_kind;
+    using wanted = store::wanted;
 
 public:
+    using journal_type = Journal;
+
     static constexpr store_capabilities capabilities{
         .replicated = true, .durable = Journal::durable, .linearizable = false, .ordered = true};
 
-    crdt_store() = default;
-    explicit crdt_store(crdt_store_options options) : options_{options} {}
+    crdt_store() : crdt_store{crdt_store_options{}} {}
+    explicit crdt_store(crdt_store_options options) : crdt_store{Journal{}, options} {}
+    explicit crdt_store(Journal journal, crdt_store_options options = {}) : own_{std::move(journal), options} {}
 
-    void open(node_id const& self) { map_.open(self); }
+    void open(node_id const& self)
+    {
+        own_.self = self;
+        own_.map.open(self);
+        own_.journal.open(own_.map);
+        own_.tree.set({self.name});
+    }
 
     store_version put(record_table table, bytes_view key, record_rank rank, bytes value)
     {
-        return map_.write_local(table, key, rank, false, std::move(value));
+        return own_.map.write_local(table, key, rank, false, std::move(value));
     }
 
     store_version remove(record_table table, bytes_view key, record_rank rank)
     {
-        return map_.write_local(table, key, rank, true, {});
+        return own_.map.write_local(table, key, rank, true, {});
     }
 
     [[nodiscard]] std::optional<record_view> find(record_table table, bytes_view key) const
     {
-        auto const* const entry = map_.find(table, key);
+        auto const* const entry = own_.map.find(table, key);
         if (entry == nullptr || entry->removed)
             return std::nullopt;
         return record_view{entry->value, entry->rank, entry->stamp};
@@ -7243,143 +9823,165 @@ public:
 
     [[nodiscard]] std::optional<record_rank> rank_of(record_table table, bytes_view key) const
     {
-        auto const* const entry = map_.find(table, key);
+        auto const* const entry = own_.map.find(table, key);
         return entry == nullptr ? std::nullopt : std::optional{entry->rank};
     }
 
     /// Who counts for acknowledgement and for forgetting removals.
     void set_members(std::span<node_id const> members)
     {
-        members_.assign(members.begin(), members.end());
-        effects_.acknowledgement_changed = true;
+        own_.members.assign(members.begin(), members.end());
+        own_.effects.acknowledgement_changed = true;
     }
 
     void on_peer_up(node_id const& id, time_point now)
     {
-        auto& state = peers_[id.name];
+        own_.note_time(now);
+        auto& state = own_.peer_of(id.name);
         if (state.up && state.id == id)
             return;
+        auto const walk = state.walk;
+        own_.map.end_walk(walk);
         state = peer_state{};
+        state.walk = walk;
         state.id = id;
         state.up = true;
-        ask(state, now);
+        own_.set_tree();
+        own_.ask(state, now);
     }
 
     void on_peer_connected(node_id const& id, time_point now)
     {
-        if (auto const found = peers_.find(id.name); found != peers_.end() && found->second.up && found->second.id == id)
-            ask(found->second, now);
+        own_.note_time(now);
+        if (auto* const state = own_.find_up(id))
+            own_.ask(*state, now);
     }
 
     void on_peer_down(node_id const& id, time_point)
     {
-        auto const found = peers_.find(id.name);
-        if (found == peers_.end() || found->second.id != id || !found->second.up)
+        auto* const state = own_.find_up(id);
+        if (state == nullptr)
             return;
-        found->second.up = false;
-        found->second.parts.clear();
-        effects_.acknowledgement_changed = true;
+        state->up = false;
+        pushing().end_stream(*state);
+        if (own_.arriving.from == id && !own_.arriving.complete)
+            own_.arriving = {};
+        own_.set_tree();
+        own_.effects.acknowledgement_changed = true;
     }
 
     void on_message(node_id const& from, bytes_view frame, time_point now)
     {
-        auto& state = peers_[from.name];
+        own_.note_time(now);
+        auto& state = own_.peer_of(from.name);
         if (!state.up || state.id != from)
             on_peer_up(from, now);
         wire::reader in{frame};
-        switch (static_cast<message_kind>(in.u8())) {
-        case message_kind::context: return on_context(state, in, now);
-        case message_kind::delta: return on_delta(state, in, now);
-        case message_kind::part: return on_part(state, in, now);
+        auto understood = false;
+        switch (static_cast<kind>(in.u8())) {
+        case kind::context: understood = taking().on_context(state, in, now); break;
+        case kind::push: understood = taking().on_push(state, in, frame, now); break;
+        case kind::delta: understood = taking().on_delta(state, in, now); break;
+        case kind::chunk: understood = taking().on_chunk(state, in, now); break;
+        case kind::taken: understood = pushing().on_taken(state, in, now); break;
+        case kind::list: understood = listings().on_list(state, in); break;
+        case kind::listing: understood = listings().on_listing(state, in, now); break;
         }
-        ++rejected_count_;
+        own_.rejected_count += understood ? 0U : 1U;
     }
 
     void on_time(time_point now)
     {
-        for (auto& [name, state] : peers_) {
+        own_.note_time(now);
+        auto pushes_left = own_.tree.direct() ? own_.peers.size() : own_.tree.fan_out();
+        for (auto& [name, state] : own_.peers) {
             if (!state.up)
                 continue;
             if (std::min(state.ask_again_at, state.ask_later_at) <= now)
-                ask(state, now);
+                own_.ask(state, now);
+            if (state.out && state.out->stalled_at <= now) {
+                pushing().end_stream(state);
+                state.push_again_at = now + own_.pause(state);
+            }
             if (state.push_again_at <= now)
-                push_from(state, now);
+                pushing().push_again(state, pushes_left, now);
         }
+        if (own_.taking_at <= now)
+            taking().take_piece(now);
+        if (own_.listing_at <= now)
+            listings().ask_for_listing(now);
         if (sync_at_ <= now)
             compare_with_next(now);
     }
 
     void flush(time_point now)
     {
-        if (flushed_ == map_.version())
+        own_.note_time(now);
+        if (own_.flushed == own_.map.version())
             return;
         if (sync_at_ == never)
-            sync_at_ = now + options_.sync_interval;
-        store::causal_context known;
-        known.raise(map_.self(), flushed_);
-        flushed_ = map_.version();
-        std::shared_ptr<bytes const> frame;
-        for (auto& [name, state] : peers_) {
-            if (!state.up || !state.answered)
-                continue;
-            if (frame == nullptr)
-                frame = encode(known, {{map_.self(), flushed_}});
-            send(state, frame);
-            if (state.push_again_at == never)
-                state.push_again_at = now + options_.retry_interval;
-        }
+            sync_at_ = now + own_.options.sync_interval;
+        auto const frames = pushing().cut_pushes();
+        own_.for_each_child(own_.self.name, [&](peer_state& state) {
+            for (auto const& frame : frames)
+                pushing().push(state, frame);
+        });
+        auto const again_at = now + own_.options.retry_interval * (own_.tree.direct() ? 1 : 2);
+        for (auto& [name, state] : own_.peers)
+            if (state.up && state.answered && state.push_again_at == never)
+                state.push_again_at = again_at;
     }
 
     [[nodiscard]] time_point deadline() const
     {
-        auto earliest = sync_at_;
-        for (auto const& [name, state] : peers_)
+        auto earliest = std::min({sync_at_, own_.listing_at, own_.taking_at});
+        for (auto const& [name, state] : own_.peers)
             if (state.up)
-                earliest = std::min({earliest, state.ask_again_at, state.ask_later_at, state.push_again_at});
+                earliest = std::min({earliest, state.ask_again_at, state.ask_later_at, state.push_again_at,
+                    state.out ? state.out->stalled_at : never});
         return earliest;
     }
 
-    [[nodiscard]] store_effects& effects() { return effects_; }
-    [[nodiscard]] store_version version() const { return map_.version(); }
+    [[nodiscard]] store_effects& effects() { return own_.effects; }
+    [[nodiscard]] store_version version() const { return own_.map.version(); }
 
     /// O(members log members).
     [[nodiscard]] store_version held_by(std::size_t count) const
     {
+        auto const own = own_.held().at(own_.map.self());
         if (count <= 1)
-            return map_.version();
-        std::vector<sequence_number> held;
-        for (auto const& id : members_)
-            if (auto const found = peers_.find(id.name); found != peers_.end() && found->second.up && found->second.id == id)
-                held.push_back(found->second.confirmed);
-        if (held.size() + 1 < count)
+            return own;
+        std::vector<sequence_number> versions{own};
+        for (auto const& id : own_.members)
+            if (auto const found = own_.peers.find(id.name);
+                found != own_.peers.end() && found->second.up && found->second.id == id)
+                versions.push_back(found->second.confirmed);
+        if (versions.size() < count)
             return 0;
-        std::sort(held.begin(), held.end(), std::greater<>{});
-        return held[count - 2];
+        std::sort(versions.begin(), versions.end(), std::greater<>{});
+        return versions[count - 1];
     }
 
-    [[nodiscard]] bool has_seen(node_id const& writer, store_version version) const
-    {
-        return map_.context().at(store::origin_of(writer)) >= version;
-    }
+    [[nodiscard]] bool has_seen(origin_id writer, store_version version) const { return own_.held().at(writer) >= version; }
 
     [[nodiscard]] bytes context() const
     {
         wire::writer out;
-        map_.context().encode(out);
+        own_.map.context().encode(out);
         return out.take();
     }
 
     [[nodiscard]] bool covers(bytes_view encoded, node_id const& from)
     {
         wire::reader in{encoded};
-        auto const wanted = store::causal_context::decode(in);
-        if (!wanted)
+        auto const told = store::causal_context::decode(in);
+        if (!told)
             return false;
-        if (map_.context().includes(*wanted))
+        if (own_.has_all(*told))
             return true;
-        if (auto const found = peers_.find(from.name); found != peers_.end() && found->second.id == from) {
-            found->second.known.merge(*wanted);
-            if (found->second.up && found->second.ask_again_at == never)
+        if (auto const found = own_.peers.find(from.name); found != own_.peers.end() && found->second.id == from) {
+            found->second.known.merge(*told);
+            if (found->second.up && found->second.ask_again_at == never && !own_.map.context().includes(*told))
                 found->second.ask_again_at = time_point::min(); // at once
         }
         return false;
@@ -7389,581 +9991,123 @@ public:
     {
         wire::reader in{encoded};
         auto const told = store::causal_context::decode(in);
-        return told && told->at(map_.self()) >= version;
+        return told && told->at(own_.map.self()) >= version;
     }
 
     [[nodiscard]] bool level_with(node_id const& id) const
     {
-        auto const found = peers_.find(id.name);
-        return found != peers_.end() && found->second.id == id && map_.context().includes(found->second.known);
+        auto const found = own_.peers.find(id.name);
+        return found != own_.peers.end() && found->second.id == id && own_.has_all(found->second.known);
     }
 
     [[nodiscard]] bool synchronised(node_id const& id) const
     {
-        auto const found = peers_.find(id.name);
-        return found != peers_.end() && found->second.id == id && found->second.synchronised;
+        auto const found = own_.peers.find(id.name);
+        return found != own_.peers.end() && found->second.id == id && found->second.synchronised;
     }
 
-    /// Messages that made no sense, or asked for too much.
-    [[nodiscard]] std::uint64_t rejected_count() const { return rejected_count_; }
+    // ---- the journal -------------------------------------------------------------------------------------------------
+
+    [[nodiscard]] std::shared_ptr<Journal> journal() const { return own_.journal.journal(); }
+
+    /// What makes no sense is left out, and counted as rejected. O(contents log contents).
+    void restore(journal_contents contents)
+    {
+        own_.rejected_count += own_.journal.restore(own_.map, std::move(contents), own_.effects.changes);
+        own_.flushed = own_.map.version();
+    }
+
+    /// While a listing is awaited there is none: the journal would look as if the listing had been there.
+    [[nodiscard]] std::optional<journal_batch> take_batch()
+    {
+        return own_.listing_wanted ? std::nullopt : own_.journal.take_batch(own_.map);
+    }
+
+    void on_committed(std::uint64_t number, time_point now)
+    {
+        own_.note_time(now);
+        if (!own_.journal.on_committed(number))
+            return;
+        own_.effects.acknowledgement_changed = true;
+        for (auto& [name, state] : own_.peers)
+            if (state.up && std::exchange(state.answer_due, false))
+                own_.tell_context(state, wanted::nothing);
+    }
+
+    // ---- for tests and metrics ---------------------------------------------------------------------------------------
+
+    /// Messages that made no sense, or asked for too much; and what made no sense in the journal.
+    [[nodiscard]] std::uint64_t rejected_count() const { return own_.rejected_count; }
+    /// Comparisons with a peer that had seen the same and held something else: never, unless a file or a program is broken.
+    [[nodiscard]] std::uint64_t divergences_count() const { return own_.divergences_count; }
+    /// Records that were dropped because a listing did not have them.
+    [[nodiscard]] std::uint64_t dropped_count() const { return own_.dropped_count; }
     /// Records and markers of removals that are held.
-    [[nodiscard]] std::size_t size() const { return map_.size(); }
-    [[nodiscard]] std::size_t removals_count() const { return map_.removals().size(); }
+    [[nodiscard]] std::size_t size() const { return own_.map.size(); }
+    [[nodiscard]] std::size_t removals_count() const { return own_.map.removals().size(); }
+    [[nodiscard]] std::uint64_t digest() const { return own_.map.digest(); }
+    /// Copies of a write that one node sends at most, while nothing is lost.
+    [[nodiscard]] std::size_t fan_out() const { return own_.tree.fan_out(); }
 
 private:
-    enum class message_kind : std::uint8_t {
-        context = 1, ///< wants an answer (boolean), context: what the sender has seen
-        delta = 2,   ///< what the sender believes that the receiver has not seen
-        part = 3,    ///< number of the delta, index, count: a piece of a delta that is too large for one frame
-    };
+    using replica = store::replica<Journal>;
 
-    struct acknowledgement {
-        store::causal_context context;
-        sequence_number version = 0;
-    };
-
-    struct peer_state {
-        node_id id;
-        bool up = false;
-        bool answered = false;       // has told its context: deltas can be cut for it
-        bool synchronised = false;   // was level with it at least once
-        store::causal_context known; // what it is known to have seen
-        sequence_number confirmed = 0;
-        std::optional<acknowledgement> waiting; // counts once we have seen what it had seen
-        std::optional<acknowledgement> latest;  // the newest behind `waiting`
-        time_point ask_again_at = never;        // while a question is under way
-        time_point ask_later_at = never;        // while it has something that we lack, and were not sent by others yet
-        time_point push_again_at = never;
-        time_point large_under_way_until = time_point::min();
-        std::uint64_t parts_number = 0;
-        std::vector<bytes> parts;
-        std::size_t parts_size = 0;
-    };
-
-    // ---- sending -----------------------------------------------------------------------------------------------------
-
-    void send(peer_state const& state, std::shared_ptr<bytes const> frame)
-    {
-        if (frame->size() <= options_.part_size_max) {
-            effects_.sends.push_back({state.id.name, std::move(frame)});
-            return;
-        }
-        auto const number = ++parts_sent_;
-        auto const count = (frame->size() + options_.part_size_max - 1) / options_.part_size_max;
-        for (std::size_t index = 0; index < count; ++index) {
-            wire::writer out;
-            out.u8(static_cast<std::uint8_t>(message_kind::part)).number(number).number(index).number(count);
-            out.raw(bytes_view{*frame}.substr(index * options_.part_size_max, options_.part_size_max));
-            effects_.sends.push_back({state.id.name, std::make_shared<bytes const>(out.take())});
-        }
-    }
-
-    [[nodiscard]] std::shared_ptr<bytes const> encode(
-        store::causal_context const& known, std::vector<store::causal_context::item> const& origins)
-    {
-        wire::writer out;
-        out.u8(static_cast<std::uint8_t>(message_kind::delta));
-        store::encode_delta(map_, known, origins, out);
-        return std::make_shared<bytes const>(out.take());
-    }
-
-    void tell_context(peer_state const& state, bool wants_answer)
-    {
-        wire::writer out;
-        out.u8(static_cast<std::uint8_t>(message_kind::context)).boolean(wants_answer);
-        map_.context().encode(out);
-        effects_.sends.push_back({state.id.name, std::make_shared<bytes const>(out.take())});
-    }
-
-    void ask(peer_state& state, time_point now)
-    {
-        tell_context(state, true);
-        state.ask_again_at = now + options_.retry_interval;
-        state.ask_later_at = never;
-    }
-
-    // All that the peer is not known to have seen, of all origins.
-    bool send_missing(peer_state& state, time_point now)
-    {
-        std::vector<store::causal_context::item> origins;
-        for (auto const& part : map_.context().items())
-            if (state.known.at(part.origin) < part.sequence)
-                origins.push_back(part);
-        if (origins.empty())
-            return false;
-        if (now < state.large_under_way_until)
-            return true;
-        auto frame = encode(state.known, origins);
-        if (frame->size() > options_.part_size_max)
-            state.large_under_way_until = now + options_.large_interval;
-        send(state, std::move(frame));
-        return true;
-    }
-
-    void push_from(peer_state& state, time_point now)
-    {
-        if (state.known.at(map_.self()) >= flushed_) {
-            state.push_again_at = never;
-            return;
-        }
-        send_missing(state, now);
-        state.push_again_at = now + options_.retry_interval;
-    }
+    [[nodiscard]] store::pushing<replica> pushing() { return store::pushing<replica>{own_}; }
+    [[nodiscard]] store::taking<replica> taking() { return store::taking<replica>{own_}; }
+    [[nodiscard]] store::listing_exchange<replica> listings() { return store::listing_exchange<replica>{own_}; }
 
     void compare_with_next(time_point now)
     {
-        sync_at_ = now + options_.sync_interval;
+        sync_at_ = now + own_.options.sync_interval;
         forget_old_removals(now);
-        auto next = peers_.upper_bound(compared_last_);
-        for (std::size_t tried = 0; tried < peers_.size(); ++tried, ++next) {
-            if (next == peers_.end())
-                next = peers_.begin();
+        auto next = own_.peers.upper_bound(compared_last_);
+        for (std::size_t tried = 0; tried < own_.peers.size(); ++tried, ++next) {
+            if (next == own_.peers.end())
+                next = own_.peers.begin();
             if (!next->second.up)
                 continue;
             compared_last_ = next->first;
-            tell_context(next->second, true);
+            own_.tell_context(next->second, wanted::all);
             return;
         }
-    }
-
-    // ---- receiving ---------------------------------------------------------------------------------------------------
-
-    void on_context(peer_state& state, wire::reader& in, time_point now)
-    {
-        auto const wants_answer = in.boolean();
-        auto const context = store::causal_context::decode(in);
-        if (!context || !in.complete()) {
-            ++rejected_count_;
-            return;
-        }
-        state.answered = true;
-        note_acknowledgement(state, *context);
-        // A peer that lost a delta on the way says so here: what it tells is all that it has.
-        auto const told = std::exchange(state.known, *context);
-        if (wants_answer && !send_missing(state, now))
-            tell_context(state, false);
-        if (!wants_answer)
-            state.known.merge(told);
-        if (map_.context().includes(*context))
-            brought_level(state);
-        else if (wants_answer ? state.ask_again_at == never : !state.synchronised)
-            ask(state, now);
-        else if (state.ask_again_at == never && state.ask_later_at == never)
-            state.ask_later_at = now + options_.retry_interval; // what it has from others is on its way to us too, as a rule
-    }
-
-    void on_delta(peer_state& state, wire::reader& in, time_point now)
-    {
-        auto const incoming = store::decode_delta(in);
-        if (!incoming || !acceptable(*incoming)) {
-            ++rejected_count_;
-            return;
-        }
-        for (auto const& range : incoming->ranges) {
-            if (map_.context().at(store::origin_of(range.origin)) < range.after) {
-                ask(state, now); // a gap: what came before is on its way, or lost
-                return;
-            }
-        }
-        merge(*incoming);
-        for (auto const& range : incoming->ranges) {
-            auto const origin = store::origin_of(range.origin);
-            // Also when all of it was outranked, and nothing else changes: `covers` may answer differently now.
-            effects_.acknowledgement_changed |= map_.context().at(origin) < range.upto;
-            map_.see(origin, range.upto);
-            state.known.raise(origin, range.upto);
-        }
-        tell_context(state, false);
-        confirm_all();
-        if (state.answered && map_.context().includes(state.known)) // before it answers, we know not what it has
-            brought_level(state);
-    }
-
-    [[nodiscard]] bool acceptable(store::delta const& incoming)
-    {
-        for (auto const& range : incoming.ranges) {
-            if (store::origin_of(range.origin) == map_.self()) {
-                if (range.upto > map_.version())
-                    return false; // nobody has seen more of our writes than we made
-            } else if (!map_.learn_origin(range.origin)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    void merge(store::delta const& incoming)
-    {
-        for (auto const& next : incoming.writes) {
-            store::causal_map::write write{store::origin_of(incoming.ranges[next.range].origin), next.sequence, next.stamp,
-                next.rank, next.removed, bytes{next.value}};
-            if (map_.merge(next.table, next.key, std::move(write)))
-                effects_.changes.push_back({next.table, bytes{next.key}});
-        }
-    }
-
-    void on_part(peer_state& state, wire::reader& in, time_point now)
-    {
-        auto const number = in.number();
-        auto const index = in.number();
-        auto const count = in.number(options_.delta_size_max / 1024);
-        auto const piece = in.remainder();
-        if (!in.ok() || index >= count) {
-            ++rejected_count_;
-            return;
-        }
-        if (index == 0) {
-            state.parts.clear();
-            state.parts_size = 0;
-            state.parts_number = number;
-        }
-        if (state.parts_number != number || state.parts.size() != index
-            || state.parts_size + piece.size() > options_.delta_size_max) {
-            state.parts.clear(); // one is missing: what is asked for again comes whole
-            return;
-        }
-        state.parts_size += piece.size();
-        state.parts.emplace_back(piece);
-        if (state.ask_again_at != never)
-            state.ask_again_at = now + options_.retry_interval; // it is coming
-        if (state.parts.size() < count)
-            return;
-        bytes whole;
-        whole.reserve(state.parts_size);
-        for (auto const& part : state.parts)
-            whole += part;
-        state.parts.clear();
-        wire::reader joined{whole};
-        if (joined.u8() == static_cast<std::uint8_t>(message_kind::delta))
-            on_delta(state, joined, now);
-        else
-            ++rejected_count_;
-    }
-
-    void brought_level(peer_state& state)
-    {
-        state.ask_again_at = state.ask_later_at = never;
-        if (!state.synchronised)
-            effects_.acknowledgement_changed = true;
-        state.synchronised = true;
-    }
-
-    // ---- acknowledgement ---------------------------------------------------------------------------------------------
-
-    void note_acknowledgement(peer_state& state, store::causal_context const& context)
-    {
-        auto const version = context.at(map_.self());
-        if (version > state.confirmed) {
-            auto& place = state.waiting ? state.latest : state.waiting;
-            if (!place || place->version <= version)
-                place = acknowledgement{context, version};
-            confirm(state);
-        }
-        if (version >= flushed_)
-            state.push_again_at = never;
-    }
-
-    void confirm(peer_state& state)
-    {
-        while (state.waiting && map_.context().includes(state.waiting->context)) {
-            state.confirmed = std::max(state.confirmed, state.waiting->version);
-            state.waiting = std::exchange(state.latest, std::nullopt);
-            effects_.acknowledgement_changed = true;
-        }
-    }
-
-    void confirm_all()
-    {
-        for (auto& [name, state] : peers_)
-            if (state.up)
-                confirm(state);
     }
 
     // A removal that all members have seen cannot be undone by a write that is under way. It is kept for a while all the same:
     // commands may be under way that were given before it.
     void forget_old_removals(time_point now)
     {
-        map_.note_removals(now);
-        while (!map_.removals().empty() && may_be_forgotten(map_.removals().front(), now))
-            map_.forget_removal();
+        own_.map.note_removals(now);
+        while (!own_.listing_wanted && !own_.map.removals().empty() && may_be_forgotten(own_.map.removals().front(), now))
+            own_.map.forget_removal();
     }
 
     [[nodiscard]] bool may_be_forgotten(store::causal_map::removal const& oldest, time_point now) const
     {
         if (planted(planted_fault::removal_forgotten))
             return true;
-        return now - oldest.noted_at >= options_.removal_retention && seen_by_all(oldest.origin, oldest.sequence);
+        return now - oldest.noted_at >= own_.options.removal_retention && own_.map.context().at(oldest.origin) >= oldest.sequence
+            && seen_by_all(oldest.origin, oldest.sequence);
     }
 
     // Every member has seen it, and this replica has seen all that they had by then: an older write of the same key that is
     // still under way, however late, was seen here already.
     [[nodiscard]] bool seen_by_all(store::origin_id origin, sequence_number sequence) const
     {
-        for (auto const& id : members_) {
-            if (store::origin_of(id) == map_.self())
-                continue;
-            auto const found = peers_.find(id.name);
-            if (found == peers_.end() || found->second.id != id || found->second.known.at(origin) < sequence
-                || !map_.context().includes(found->second.known))
-                return false;
-        }
-        return true;
+        return std::all_of(own_.members.begin(), own_.members.end(), [&](node_id const& id) {
+            if (store::origin_of(id) == own_.map.self())
+                return true;
+            auto const found = own_.peers.find(id.name);
+            return found != own_.peers.end() && found->second.id == id && found->second.known.at(origin) >= sequence
+                && own_.map.context().includes(found->second.known);
+        });
     }
 
-    crdt_store_options options_;
-    store::causal_map map_;
-    std::map<std::string, peer_state, std::less<>> peers_; // by node name
-    std::vector<node_id> members_;
-    store_effects effects_;
-    sequence_number flushed_ = 0;
-    std::uint64_t parts_sent_ = 0;
-    std::uint64_t rejected_count_ = 0;
+    replica own_;
     std::string compared_last_;
     time_point sync_at_ = never;
 };
 
 } // namespace drover
-
-// drover/base/function_table.hpp
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <utility>
-#include <vector>
-
-namespace drover {
-
-/// Callables that wait under numbers that grow, each to be taken once.
-///
-/// They lie in the order of their numbers in one array: no allocation each, and O(log size) to find one. Those that were taken
-/// leave a gap, and the gaps are closed when they are more than half of all: O(1) amortised.
-template <class Signature>
-class function_table {
-public:
-    /// Pre: the number is larger than all that came before, the callable not empty.
-    void add(std::uint64_t number, unique_function<Signature> callable)
-    {
-        expects(entries_.empty() || entries_.back().number < number, "the numbers of a function_table grow");
-        entries_.push_back({number, std::move(callable)});
-    }
-
-    /// The callable of this number, which is no longer here; an empty one when there is none.
-    [[nodiscard]] unique_function<Signature> take(std::uint64_t number)
-    {
-        auto const at = std::lower_bound(entries_.begin(), entries_.end(), number,
-            [](entry const& each, std::uint64_t wanted) { return each.number < wanted; });
-        if (at == entries_.end() || at->number != number || !at->callable)
-            return nullptr;
-        auto taken = std::exchange(at->callable, nullptr);
-        if (++gaps_count_ > entries_.size() / 2)
-            close_gaps();
-        return taken;
-    }
-
-    /// Takes all, and calls `visit` with each in the order of the numbers. What is added meanwhile stays.
-    template <class Visit>
-    void take_all(Visit&& visit)
-    {
-        gaps_count_ = 0;
-        for (auto& each : std::exchange(entries_, {}))
-            if (each.callable)
-                visit(each.callable);
-    }
-
-    [[nodiscard]] std::size_t size() const { return entries_.size() - gaps_count_; }
-
-private:
-    struct entry {
-        std::uint64_t number;
-        unique_function<Signature> callable; ///< empty: a gap
-    };
-
-    void close_gaps()
-    {
-        std::erase_if(entries_, [](entry const& each) { return !each.callable; });
-        gaps_count_ = 0;
-    }
-
-    std::vector<entry> entries_;
-    std::size_t gaps_count_ = 0;
-};
-
-} // namespace drover
-
-// drover/child/child_timers.hpp
-
-#include <algorithm>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <utility>
-#include <vector>
-
-namespace drover::detail {
-
-/// The timers of all children of one supervisor, and the shutdown deadlines of those that stop. O(log timers) each.
-/// `Link`: a `child_link`; nothing is due any more for one that is gone or has no host.
-template <class Link>
-class basic_child_timers {
-public:
-    struct due {
-        std::shared_ptr<Link> link;
-        unique_function<void()> turn; ///< empty: the instance has not stopped by its shutdown deadline
-    };
-
-    std::uint64_t set(std::shared_ptr<Link> const& link, time_point at, unique_function<void()> turn)
-    {
-        auto const number = ++last_;
-        turns_.add(number, std::move(turn));
-        push({at, number, link});
-        return number;
-    }
-
-    void set_deadline(std::shared_ptr<Link> const& link, time_point at) { push({at, 0, link}); }
-
-    void cancel(std::uint64_t number) { (void)turns_.take(number); }
-
-    [[nodiscard]] time_point deadline() const { return entries_.empty() ? never : entries_.front().at; }
-
-    /// The next that is due and whose instance is still there.
-    [[nodiscard]] std::optional<due> take_due(time_point now)
-    {
-        while (deadline() <= now && !entries_.empty()) {
-            std::pop_heap(entries_.begin(), entries_.end(), later);
-            auto const next = std::move(entries_.back());
-            entries_.pop_back();
-            auto link = next.link.lock();
-            auto turn = turns_.take(next.number);
-            auto const cancelled = next.number != 0 && !turn;
-            if (link && link->host != nullptr && !cancelled)
-                return due{std::move(link), std::move(turn)};
-        }
-        return std::nullopt;
-    }
-
-private:
-    struct entry {
-        time_point at;
-        std::uint64_t number; ///< in the order in which they were set; 0 for a shutdown deadline
-        std::weak_ptr<Link> link;
-    };
-
-    static bool later(entry const& left, entry const& right)
-    {
-        return left.at != right.at ? left.at > right.at : left.number > right.number;
-    }
-
-    void push(entry next)
-    {
-        entries_.push_back(std::move(next));
-        std::push_heap(entries_.begin(), entries_.end(), later);
-    }
-
-    std::vector<entry> entries_; // a heap
-    function_table<void()> turns_;
-    std::uint64_t last_ = 0;
-};
-
-using child_timers = basic_child_timers<child_link>;
-
-} // namespace drover::detail
-
-// drover/child/guarded.hpp
-
-#include <exception>
-#include <optional>
-#include <string>
-
-namespace drover::detail {
-
-/// Runs user code: the reason of what it throws, or none.
-template <class Code>
-std::optional<std::string> guarded(Code&& code)
-{
-    try {
-        code();
-        return std::nullopt;
-    } catch (std::exception const& error) {
-        return std::string{error.what()};
-    } catch (...) {
-        return "an exception that is no std::exception";
-    }
-}
-
-} // namespace drover::detail
-
-// drover/child/instance_table.hpp
-
-#include <algorithm>
-#include <memory>
-#include <utility>
-#include <vector>
-
-namespace drover::detail {
-
-/// The instances that run on this node, at most one of each child. `Child`: a `child_instance`.
-template <class Child>
-class basic_instance_table {
-public:
-    struct instance {
-        std::shared_ptr<child_link> link;
-        std::unique_ptr<Child> child;
-        bool stopping = false;
-        bool start_failing = false; ///< its start has failed, and it cleans up behind itself
-        bool save = false;          ///< its state is wanted when it has stopped
-    };
-
-    /// Pre: there is no instance of this child.
-    instance& add(std::shared_ptr<child_link> link)
-    {
-        auto const [at, made] = instances_.insert(link->id);
-        expects(made, "one instance of a child at a time on one node");
-        at->value.link = std::move(link);
-        return at->value;
-    }
-
-    [[nodiscard]] instance* find(child_id const& id)
-    {
-        auto* const found = instances_.find(id);
-        return found == nullptr ? nullptr : &found->value;
-    }
-
-    [[nodiscard]] instance* find(child_id const& id, generation_number generation)
-    {
-        auto* const found = find(id);
-        return found != nullptr && found->link->generation == generation ? found : nullptr;
-    }
-
-    /// Closes its gate first: whatever it does from now on, its destructor included, has no effect.
-    void destroy(child_id const& id)
-    {
-        auto* const found = find(id);
-        if (found == nullptr)
-            return;
-        found->link->host = nullptr;
-        auto const gone = std::move(*found);
-        instances_.erase(gone.link->id);
-    }
-
-    /// In the order of the ids, so that equal runs end alike.
-    void destroy_all()
-    {
-        std::vector<child_id> ids;
-        ids.reserve(instances_.size());
-        instances_.for_each([&](auto const& each) { ids.push_back(each.key); });
-        std::sort(ids.begin(), ids.end());
-        for (auto const& id : ids)
-            destroy(id);
-    }
-
-private:
-    bytes_table<instance> instances_;
-};
-
-using instance_table = basic_instance_table<child_instance>;
-
-} // namespace drover::detail
 
 // drover/core/audit.hpp
 
@@ -7973,15 +10117,17 @@ using instance_table = basic_instance_table<child_instance>;
 
 namespace drover::core {
 
-/// A pass over all children, in slices: after every regroup, and every `audit_interval`. Work is driven by events; what an
-/// event missed is found here.
+/// A pass over all children, in slices: after every change of who takes part, and every `audit_interval`. Work is driven by
+/// events; what an event missed is found here, and counted as a repair when nothing but time began the pass.
 template <class State>
 class audit {
 public:
     explicit audit(State& state) : core_{state} {}
 
-    void start()
+    /// `by_time`: nothing has happened since the pass before.
+    void start(bool by_time = false)
     {
+        core_.audit_by_time = by_time && (!core_.audit_running || core_.audit_by_time);
         core_.audit_position = 0;
         core_.audit_running = true;
     }
@@ -7997,8 +10143,11 @@ public:
             auto* const child = order[core_.audit_position];
             if (core_.owned_here(*child) ? core_.relieving : core_.reviewing)
                 child->review = true;
-            if (needs_attention(*child))
+            if (needs_attention(*child)) {
+                auto const alone = core_.audit_by_time && !child->dirty && !child->review;
                 core_.mark(*child);
+                child->audited = alone;
+            }
             if (core_.regrouped && child->present && !child->owned && !child->local)
                 unsettled.push_back(child);
             if (core_.regrouped && core_.quorate && child->local && !child->local->claim.right.quorate
@@ -8027,6 +10176,215 @@ private:
     }
 
     State& core_;
+};
+
+} // namespace drover::core
+
+// drover/core/awaited_writes.hpp
+
+#include <cstdint>
+#include <utility>
+
+namespace drover::core {
+
+/// Reads that wait until this node has seen a write. `wait_done_effect` follows each, once: when the write, and all that came
+/// of it, can be read here; `timed_out` after `operation_timeout`. One of a life that nobody has heard of waits like any other.
+template <class State>
+class awaited_writes {
+public:
+    explicit awaited_writes(State& state) : core_{state} {}
+
+    /// O(log of those that wait).
+    void add(std::uint64_t number, version_token const& token, time_point now)
+    {
+        if (core_.phase != phase::running)
+            return tell(number, core_.phase < phase::running ? errc::not_started : errc::shutting_down);
+        if (has_seen(token))
+            return tell(number, errc::success);
+        if (core_.awaited.size() >= core_.options.operations_count_max)
+            return tell(number, errc::too_many_operations);
+        core_.awaited.emplace_hint(
+            core_.awaited.end(), number, awaited_write{token, saturating_add(now, core_.options.operation_timeout)});
+        core_.awaited_by_token.emplace(token, number);
+        set_timer();
+    }
+
+    /// O(writers that are waited for + what is complete).
+    void on_store_changed()
+    {
+        auto& waiting = core_.awaited_by_token;
+        for (auto at = waiting.begin(); at != waiting.end();) {
+            auto const [token, number] = *at;
+            if (has_seen(token)) {
+                at = waiting.erase(at);
+                core_.awaited.erase(number);
+                tell(number, errc::success);
+            } else {
+                at =
+                    waiting.upper_bound({{token.origin, ~store_version{0}}, ~std::uint64_t{0}}); // later ones are not seen either
+            }
+        }
+    }
+
+    void on_timer(time_point now)
+    {
+        core_.awaited_timer_set = false;
+        while (!core_.awaited.empty() && core_.awaited.begin()->second.deadline <= now)
+            fail_first(errc::timed_out);
+        set_timer();
+    }
+
+    void fail_all(errc code)
+    {
+        while (!core_.awaited.empty())
+            fail_first(code);
+    }
+
+private:
+    [[nodiscard]] bool has_seen(version_token const& token) const
+    {
+        return token.version == 0 || core_.store.has_seen(token.origin, token.version);
+    }
+
+    void fail_first(errc code)
+    {
+        auto const first = core_.awaited.begin();
+        auto const number = first->first;
+        core_.awaited_by_token.erase({first->second.token, number});
+        core_.awaited.erase(first);
+        tell(number, code);
+    }
+
+    void tell(std::uint64_t number, errc code) { core_.emit(wait_done_effect{number, code}); }
+
+    void set_timer()
+    {
+        if (!core_.awaited.empty() && !std::exchange(core_.awaited_timer_set, true))
+            core_.timers.set(core_.awaited.begin()->second.deadline, wait_timer{});
+    }
+
+    State& core_;
+};
+
+} // namespace drover::core
+
+// drover/core/books.hpp
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace drover::core {
+
+/// Counts again what a core keeps count of, and looks whether each spec is in a state that its records allow.
+template <class State>
+class books {
+public:
+    explicit books(State const& state) : core_{state} {}
+
+    /// The first thing that does not add up, in a sentence; empty when all does, as after every input. O(children + nodes).
+    [[nodiscard]] std::string inconsistency()
+    {
+        std::vector<std::uint32_t> loads(core_.nodes.size());
+        std::vector<std::size_t> owned(core_.nodes.size() + 1); // the last: nobody's
+        std::size_t instances = 0;
+        std::size_t starting = 0;
+        std::size_t significant = 0;
+        std::size_t grouped = 0;
+        std::uint32_t wanted_here = 0;
+        for (auto const* const child : core_.children.order()) {
+            check_child(*child);
+            instances += child->local ? 1U : 0U;
+            starting += child->local && child->local->state == local_state::starting ? 1U : 0U;
+            grouped += child->local && child->local->group != no_group ? 1U : 0U;
+            significant += child->significant && child->wanted_running() ? 1U : 0U;
+            wanted_here += child->want_sent ? 1U : 0U;
+            if (child->owner != no_node) {
+                ++owned[child->owner];
+                loads[child->owner] += child->counted ? 1U : 0U;
+            } else if (child->unassigned) {
+                ++owned.back();
+            }
+        }
+        check(core_.dirty.empty(), {}, "waits to be looked at, and nothing is under way");
+        check(core_.instances_count == instances, {}, "the instances are counted wrongly");
+        check(core_.starting_count == starting, {}, "the starts are counted wrongly");
+        check(core_.significant_count == significant, {}, "the significant children are counted wrongly");
+        check(length(core_.nodes.unassigned()) == owned.back(), {}, "the list of what nobody owns is not all of it");
+        for (node_index index = 0; index < core_.nodes.size(); ++index) {
+            auto const& node = core_.nodes[index];
+            check(node.load == loads[index], node.id.name, "its load is counted wrongly");
+            check(length(node.owned) == owned[index], node.id.name, "the list of its children is not all of them");
+        }
+        if constexpr (!State::by_load)
+            check(core_.nodes[core_.own].coming == wanted_here, core_.self.name, "what comes to it is counted wrongly");
+        std::size_t listed = 0;
+        for (auto const& members : core_.group_members)
+            listed += members.size();
+        check(listed == grouped, {}, "the members of the groups are listed wrongly");
+        check_counts();
+        return wrong_;
+    }
+
+private:
+    void check_child(child_entry const& child)
+    {
+        auto const status = status_of(core_, child);
+        auto const wanted = child.wanted_running();
+        auto const& id = *child.id;
+        check(child.unassigned == (wanted && !child.owned), id, "is not listed as nobody's, or is and has an owner");
+        check(!child.owned || child.owner != no_node, id, "is owned by nobody");
+        check(!child.counted || (child.owned && wanted), id, "counts as load, and should not run");
+        if (!child.present)
+            return check(!child.local || child.local->state == local_state::stopping, id, "has no spec, and runs");
+        switch (status) {
+        case child_status::running_here:
+        case child_status::restarting: return check(wanted, id, "runs, and should not");
+        case child_status::parked: return check(wanted, id, "is parked, and should not run");
+        case child_status::starting:
+            return check(wanted && (child.local || core_.owned_here(child)), id, "starts, and should not, or nowhere");
+        case child_status::stopping: return check(child.local != nullptr, id, "stops, and is nowhere");
+        case child_status::running_elsewhere:
+            return check(
+                wanted && child.owner != core_.own && core_.nodes[child.owner].alive, id, "runs on a node that is not there");
+        case child_status::moving: return check(wanted && child.owned && !child.local, id, "moves, and is nowhere");
+        case child_status::claiming: return check(is_unaccounted(core_, child), id, "is claimed, and has an owner");
+        case child_status::unassigned: return check(child.unassigned, id, "has no owner, and is not listed");
+        case child_status::ended:
+        case child_status::terminated: return check(!wanted && !child.local, id, "has ended, and runs");
+        }
+        check(false, id, "is in no state");
+    }
+
+    // By state, the numbers sum up to the number of specs.
+    void check_counts()
+    {
+        auto const counts = count_children(core_);
+        std::size_t sum = 0;
+        for (auto const count : counts.by_status)
+            sum += count;
+        check(sum == counts.specs && counts.supervisors + counts.workers == counts.specs, {},
+            "the sums are not the number of specs");
+    }
+
+    [[nodiscard]] static std::size_t length(child_entry const* list)
+    {
+        std::size_t count = 0;
+        for (; list != nullptr; list = list->next_owned)
+            ++count;
+        return count;
+    }
+
+    void check(bool holds, std::string_view subject, std::string_view sentence)
+    {
+        if (!holds && wrong_.empty())
+            wrong_.append(subject).append(subject.empty() ? "" : ": ").append(sentence);
+    }
+
+    State const& core_;
+    std::string wrong_;
 };
 
 } // namespace drover::core
@@ -8193,7 +10551,7 @@ class acknowledgements {
 public:
     explicit acknowledgements(State& state) : core_{state} {}
 
-    void add(std::size_t holders, hold what, time_point now)
+    void add(holders_asked holders, hold what, time_point now)
     {
         what.deadline = saturating_add(now, core_.options.operation_timeout);
         auto& queue = core_.holds[holders];
@@ -8203,14 +10561,15 @@ public:
         set_timer(now);
     }
 
-    /// Calls `done` for everything that enough members hold by now. Members that left do not have to.
+    /// Calls `done` for everything that enough members hold by now. Members that left do not have to, unless a number was asked
+    /// for.
     template <class Done>
     void release(Done&& done)
     {
         auto const members = std::max<std::size_t>(1, core_.roster.members_count());
         for (auto at = core_.holds.begin(); at != core_.holds.end();) {
             auto& [holders, queue] = *at;
-            auto const held = core_.store.held_by(std::min(holders, members));
+            auto const held = core_.store.held_by(holders.fixed ? holders.count : std::min(holders.count, members));
             while (!queue.empty() && queue.front().version <= held) {
                 auto const what = std::move(queue.front());
                 queue.pop_front();
@@ -8220,10 +10579,9 @@ public:
         }
     }
 
-    /// Gives up what is late, and calls `start` for a start that has waited for long enough. A command has a deadline of its own,
-    /// where it was given.
-    template <class Start>
-    void on_timer(time_point now, Start&& start)
+    /// Gives up what is late, and calls `give_up` for it. A command has a deadline of its own, where it was given.
+    template <class GiveUp>
+    void on_timer(time_point now, GiveUp&& give_up)
     {
         core_.hold_timer_set = false;
         for (auto at = core_.holds.begin(); at != core_.holds.end();) {
@@ -8231,10 +10589,8 @@ public:
             while (!queue.empty() && queue.front().deadline <= now) {
                 auto const late = std::move(queue.front());
                 queue.pop_front();
-                if (late.what == hold::kind::checkpoint)
-                    core_.effects.push_back(checkpoint_done_effect{late.number, errc::not_acknowledged});
-                else if (late.what == hold::kind::start)
-                    start(late);
+                if (late.what != hold::kind::command)
+                    give_up(late);
             }
             at = queue.empty() ? core_.holds.erase(at) : std::next(at);
         }
@@ -8261,6 +10617,7 @@ private:
 // drover/core/lifecycle.hpp
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8383,6 +10740,57 @@ public:
 
     // ---- records -----------------------------------------------------------------------------------------------------
 
+    // ---- checkpoints -------------------------------------------------------------------------------------------------
+    //
+    // While one is on its way to the others, the newest of those that follow waits, so that an instance that saves as often as it
+    // can costs a write a round trip. Not for longer than a `retry_interval`: who is cut off tells those that hear it.
+
+    void checkpoint(child_entry& child, saved_state state, std::uint64_t number)
+    {
+        auto& backlog = child.local->checkpoints;
+        if (!backlog)
+            backlog = std::make_unique<checkpoint_backlog>();
+        if (backlog->numbers.size() >= core_.options.operations_count_max)
+            return core_.answer_checkpoints({number}, errc::too_many_operations);
+        backlog->waiting = std::move(state);
+        backlog->numbers.push_back(number);
+        if (backlog->in_flight == 0 || now_ - backlog->written >= core_.options.retry_interval)
+            write_checkpoint(child);
+    }
+
+    /// Writes what waits, if there is anything: when the one before is settled, and before the instance is replaced.
+    void write_checkpoint(child_entry& child)
+    {
+        if (!child.local->checkpoints || !child.local->checkpoints->waiting)
+            return;
+        auto& backlog = *child.local->checkpoints;
+        auto numbers = std::exchange(backlog.numbers, {});
+        auto state = std::move(*std::exchange(backlog.waiting, std::nullopt));
+        hold what;
+        what.version = core_.owned_here(child) ? save(child, std::move(state)) : 0;
+        if (what.version == 0)
+            return core_.answer_checkpoints(numbers, errc::superseded);
+        what.what = hold::kind::checkpoint;
+        what.number = numbers.back();
+        numbers.pop_back();
+        what.covered = std::move(numbers);
+        what.id = *child.id;
+        what.generation = child.local->claim.generation;
+        backlog.in_flight = what.number;
+        backlog.written = now_;
+        commands_.hold_until(core_.holders_of(core_.options.acknowledge), std::move(what), now_);
+    }
+
+    void on_checkpoint_settled(child_entry& child, std::uint64_t number)
+    {
+        if (!child.local || !child.local->checkpoints || child.local->checkpoints->in_flight != number)
+            return;
+        child.local->checkpoints->in_flight = 0;
+        write_checkpoint(child);
+        if (child.local->checkpoints->in_flight == 0)
+            child.local->checkpoints.reset();
+    }
+
     /// Writes what an instance saved, on the branch that it runs on. Returns the version of the write, 0 when it was outranked.
     std::uint64_t save(child_entry& child, saved_state state)
     {
@@ -8480,6 +10888,8 @@ private:
         local.ordinal = record.ordinal;
         core_.join_group(child, record.spec.group);
         write_claim(child);
+        for (auto& waiting : local.waiters)
+            waiting.version = core_.store.version(); // what they are told of is the new claim
         return local;
     }
 
@@ -8928,7 +11338,10 @@ public:
             auto* const child = core_.dirty.back();
             core_.dirty.pop_back();
             child->dirty = false;
-            reconcile(*child);
+            if (child->audited)
+                repair(*child);
+            else
+                reconcile(*child);
         }
     }
 
@@ -8948,6 +11361,7 @@ public:
     void on_start_failed(child_entry& child, std::string_view reason)
     {
         ++core_.counters.start_failures;
+        life_.write_checkpoint(child);
         core_.tell(event_kind::child_start_failed, *child.id, child.local->claim.generation, reason);
         switch (child.local->kind) {
         case start_kind::first: return undo_first_start(child, reason);
@@ -8968,6 +11382,7 @@ public:
     {
         auto const rule = child.local->spec.restart;
         auto const significant = child.local->spec.significant;
+        life_.write_checkpoint(child);
         core_.tell(event_kind::child_exited, *child.id, child.local->claim.generation, reason);
         if (kind == supervision::exit_kind::failure)
             ++core_.counters.failures;
@@ -8985,6 +11400,7 @@ public:
         auto const run = local.run;
         core_.tell(event_kind::child_stopped, *child.id, local.claim.generation);
         restarts_.account_run(child);
+        life_.write_checkpoint(child);
         if (saved && !planted(planted_fault::stop_not_awaited))
             life_.save(child, std::move(*saved));
         switch (local.cause) {
@@ -9068,7 +11484,10 @@ public:
         on_stopped(child, std::nullopt);
     }
 
-    std::uint64_t save(child_entry& child, saved_state state) { return life_.save(child, std::move(state)); }
+    void checkpoint(child_entry& child, saved_state state, std::uint64_t number)
+    {
+        life_.checkpoint(child, std::move(state), number);
+    }
     void remove_records(child_entry& child) { life_.remove_records(child); }
 
     /// A majority of the members is together again: what this node runs provisionally is settled, once whoever else runs it
@@ -9107,6 +11526,18 @@ public:
     }
 
 private:
+    // The audit alone asks for it: if there is something to do, an event has missed it.
+    void repair(child_entry& child)
+    {
+        child.audited = false;
+        auto const before = core_.progress();
+        auto const id = core_.events_wanted ? bytes{*child.id} : bytes{}; // reconciling may be its end
+        auto const generation = child.generation;
+        reconcile(child);
+        if (core_.progress() != before)
+            core_.count_repair(id, generation);
+    }
+
     [[nodiscard]] bool provisional_here(child_entry const& child) const
     {
         return child.local && child.local->state == local_state::running && !child.local->claim.right.quorate
@@ -9159,17 +11590,21 @@ private:
     {
         if (child.local)
             return stop(child, stop_cause::terminate);
-        auto const left_behind = !child.owned || child.owner == core_.own || !core_.nodes[child.owner].alive;
-        if (child.restart == restart_rule::temporary && child.terminated && left_behind && core_.regrouped
-            && core_.home(child) == core_.own)
-            life_.remove_records(child); // its node died before it had stopped
+        if (child.restart != restart_rule::temporary || !child.terminated || !core_.regrouped)
+            return;
+        auto const left_behind = !child.owned || !core_.nodes[child.owner].alive; // its node died before it had stopped
+        if (core_.owned_here(child) || (left_behind && core_.home(child) == core_.own))
+            life_.remove_records(child);
     }
 
     void end_for_good(child_entry& child, bool temporary)
     {
-        life_.end(child);
-        if (temporary)
-            life_.remove_records(child);
+        if (!temporary)
+            return life_.end(child);
+        life_.remove_records(child);
+        for (auto& waiting : child.local->waiters)
+            waiting.version = core_.store.version(); // who reads what they are told of finds no spec
+        life_.drop(child, errc::success);
     }
 
     void reconcile_own(child_entry& child)
@@ -9313,6 +11748,8 @@ private:
     {
         if (record.status == owner_status::parked || record.node_deaths >= limits::node_deaths_max)
             return record.node_deaths; // in quarantine, or isolated
+        if (owner.died == time_point{})
+            return record.node_deaths; // before we came: a journal, or others, told us of it, and nobody knows how long it ran
         if (!child.is_young(owner.died, core_.options.suspicion_time))
             return 0;
         auto const as_much_suspects = owner.young_counts[record.node_deaths == 0 ? 0 : 1];
@@ -9451,6 +11888,9 @@ public:
 
     void carry_out(command_message& message)
     {
+        // The node where it was asked for may not have registered the source.
+        if (is_user_change(message) && core_.sources.are_read_only_for(message.spec.id))
+            return commands_.answer(message, refusal(errc::owned_by_source));
         switch (message.kind) {
         case command_kind::start: return start(message);
         case command_kind::terminate: return terminate(message);
@@ -9461,6 +11901,13 @@ public:
     }
 
 private:
+    [[nodiscard]] static bool is_user_change(command_message const& message)
+    {
+        auto const changes =
+            message.kind == command_kind::start || message.kind == command_kind::update || message.kind == command_kind::remove;
+        return changes && message.initial == 0 && !message.by_source;
+    }
+
     void start(command_message& message)
     {
         auto& child = core_.children.get(message.spec.id);
@@ -9505,7 +11952,8 @@ private:
         core_.take_rules(child, record.spec);
         auto encoded = encode(record);
         // The claim first: whoever sees the spec then sees whose it is.
-        reconciler_.launch_first(child, claim, record, initial ? start_kind::again : start_kind::first, message.node_deaths);
+        auto const kept = initial || message.by_source; // a start that fails does not end the wish
+        reconciler_.launch_first(child, claim, record, kept ? start_kind::again : start_kind::first, message.node_deaths);
         core_.write_first_spec(child, record, std::move(encoded));
         commands_.wait(child, message);
     }
@@ -9657,6 +12105,7 @@ private:
         record->request = request;
         record->spec = message.spec;
         core_.write_spec(*child, *record);
+        core_.mark(*child); // one that is terminated is forgotten if it is temporary now
         if (child->local && child->local->state == local_state::parked)
             forgive(*child->local); // another spec, another chance
         if (child->local && child->local->state != local_state::stopping && child->wanted_running()) {
@@ -9791,6 +12240,8 @@ public:
         if (kind == command_kind::start || kind == command_kind::update)
             if (auto sentence = wrong_with(spec); !sentence.empty())
                 return refuse(number, spec.id, errc::invalid_spec, std::move(sentence));
+        if (kind != command_kind::terminate && kind != command_kind::restart && core_.sources.are_read_only_for(spec.id))
+            return refuse(number, spec.id, errc::owned_by_source);
         auto const creation_known = core_.creations_before(spec.id);
         auto& operation = accept(number, kind, std::move(spec), creation_known, now);
         route(operation, now);
@@ -9802,6 +12253,16 @@ public:
         auto& operation =
             accept(core_.next_request++, command_kind::start, child_spec{core_.options.children[place - 1]}, 0, now);
         operation.message.initial = place;
+        route(operation, now);
+    }
+
+    /// A source of children asks. The answer goes to `source_answers`.
+    void submit_for(std::uint32_t source, command_kind kind, child_spec&& spec, time_point now)
+    {
+        auto const creation_known = core_.creations_before(spec.id);
+        auto& operation = accept(core_.next_request++, kind, std::move(spec), creation_known, now);
+        operation.message.by_source = true;
+        operation.source = source;
         route(operation, now);
     }
 
@@ -9838,12 +12299,15 @@ public:
             return on_stale_start(operation, reply);
         if (code == errc::not_found && operation.message.kind == command_kind::remove && operation.attempts > 1)
             code = errc::success; // the first attempt was carried out, and its answer lost
+        if (code == errc::success && reply.code == errc::success) {
+            operation.ref.written = {origin_of(from), reply.version};
+            operation.holders = reply.holders;
+        }
         if (code != errc::success || reply.holders <= 1)
             return complete(reply.number, code, std::move(operation.ref), reply.reason);
         operation.answered = true;
         operation.answerer = from;
         operation.version = reply.version;
-        operation.holders = reply.holders;
         complete_if_two_suffice(operation);
     }
 
@@ -9859,11 +12323,10 @@ public:
         while (!core_.commands.empty()) {
             auto const& [number, operation] = *core_.commands.begin();
             auto const under_way = operation.target != no_node;
-            complete(number,
-                operation.answered ? errc::not_acknowledged
-                    : under_way    ? errc::outcome_unknown
-                                   : code,
-                {operation.message.spec.id, {}, 0}, {});
+            if (operation.answered)
+                give_up_waiting(number);
+            else
+                complete(number, under_way ? errc::outcome_unknown : code, {operation.message.spec.id, {}, 0}, {});
         }
     }
 
@@ -9893,7 +12356,7 @@ public:
 
     // ---- acknowledgement ---------------------------------------------------------------------------------------------
 
-    void hold_until(std::size_t holders, hold what, time_point now)
+    void hold_until(holders_asked holders, hold what, time_point now)
     {
         acknowledgements<State>{core_}.add(holders, std::move(what), now);
     }
@@ -9906,7 +12369,13 @@ public:
 
     void on_hold_timer(time_point now)
     {
-        acknowledgements<State>{core_}.on_timer(now, [&](hold const& late) { held_enough(late); });
+        core_.input_time = now;
+        acknowledgements<State>{core_}.on_timer(now, [&](hold const& late) {
+            if (late.what == hold::kind::checkpoint)
+                settle_checkpoint(late, errc::not_acknowledged);
+            else
+                held_enough(late); // it has waited for long enough
+        });
     }
 
     /// Of a suspect: another member is to know that it is about to start before its code runs.
@@ -9917,7 +12386,7 @@ public:
         what.what = hold::kind::start;
         what.id = *child.id;
         what.generation = child.local->claim.generation;
-        hold_until(2, std::move(what), now);
+        hold_until({2}, std::move(what), now);
     }
 
     /// What was answered earlier, and only waited for our own sight of it.
@@ -9929,6 +12398,14 @@ public:
                 ready.push_back(number);
         for (auto const number : ready)
             on_held(number);
+    }
+
+    /// What is wrong with a spec here, in one sentence, or nothing.
+    [[nodiscard]] std::string wrong_with(child_spec const& spec) const
+    {
+        if (State::by_load && !spec.group.empty())
+            return "group needs a placement that is a function of the view alone, and this one looks at what each node carries";
+        return validate(spec, core_.options);
     }
 
     // ---- answers, for whoever carries commands out -------------------------------------------------------------------
@@ -9975,9 +12452,9 @@ public:
         auto const holders = core_.holders_of(waiting.level);
         if (reply.code == errc::success) {
             reply.version = waiting.version;
-            reply.holders = holders;
+            reply.holders = holders.count;
         }
-        if (reply.code == errc::success && holders > 1) {
+        if (reply.code == errc::success && holders.count > 1) {
             hold what;
             what.version = waiting.version;
             what.what = hold::kind::command;
@@ -10003,19 +12480,12 @@ private:
         message.node_deaths = std::min(message.node_deaths + (suspicious ? 1 : 0), limits::node_deaths_max);
     }
 
-    [[nodiscard]] std::string wrong_with(child_spec const& spec) const
-    {
-        if (State::by_load && !spec.group.empty())
-            return "group needs a placement that is a function of the view alone, and this one looks at what each node carries";
-        return validate(spec, core_.options);
-    }
-
     command_operation& accept(
         std::uint64_t number, command_kind kind, child_spec&& spec, std::uint64_t creation_known, time_point now)
     {
         auto& operation = core_.commands.try_emplace(core_.commands.end(), number)->second; // numbers ascend
         operation.message = {
-            kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, 0, 0, 0, {}};
+            kind, number, core_.self.name, core_.origin, core_.options.acknowledge, 0, creation_known, 0, 0, 0, false, {}};
         operation.message.spec = std::move(spec);
         operation.deadline = saturating_add(now, core_.options.operation_timeout);
         return operation;
@@ -10034,9 +12504,15 @@ private:
         if (found == core_.commands.end())
             return;
         core_.aim(found->second, no_node);
-        auto const initial = found->second.message.initial != 0;
+        if (code == errc::success)
+            note_holders(ref, found->second.holders);
+        if (auto const& asked = found->second; asked.source != no_source) {
+            core_.sources.answers.push_back({asked.source, asked.message.kind, asked.message.spec.id, code, std::move(reason)});
+            core_.sources.wake();
+        }
+        auto const nobody_waits = found->second.message.initial != 0 || found->second.source != no_source;
         core_.commands.erase(found);
-        if (initial)
+        if (nobody_waits)
             return;
         if (code != errc::success && code != errc::not_acknowledged)
             return refuse(number, std::move(ref.id), code, std::move(reason), std::move(ref.node), ref.generation);
@@ -10064,11 +12540,44 @@ private:
             return;
         auto& operation = found->second;
         if (now >= operation.deadline)
-            return complete(number, operation.answered ? errc::not_acknowledged : errc::timed_out, operation.ref, {});
+            return operation.answered ? give_up_waiting(number) : complete(number, errc::timed_out, operation.ref, {});
         if (operation.answered)
             look_again(operation, operation.deadline);
         else
             route(operation, now);
+    }
+
+    // It was done, and too few are known to hold it.
+    void give_up_waiting(std::uint64_t number)
+    {
+        auto& operation = core_.commands.at(number);
+        auto ref = std::move(operation.ref);
+        note_holders(ref, holders_known(operation));
+        auto reason = "held by " + std::to_string(ref.holders_count) + " of " + std::to_string(ref.members_count)
+            + " members as far as is known, and " + std::to_string(operation.holders) + " were asked for";
+        complete(number, errc::not_acknowledged, std::move(ref), std::move(reason));
+    }
+
+    void note_holders(child_ref& ref, std::uint64_t holders) const
+    {
+        ref.members_count = static_cast<std::uint32_t>(std::max<std::size_t>(1, core_.roster.members_count()));
+        ref.holders_count = static_cast<std::uint32_t>(std::min<std::uint64_t>(holders, ref.members_count));
+    }
+
+    // O(members log members), where this node carried it out. Otherwise this node knows of that one and of itself.
+    [[nodiscard]] std::size_t holders_known(command_operation const& operation) const
+    {
+        if (operation.answerer != core_.self) {
+            auto const there = core_.nodes.find(operation.answerer);
+            auto const here = core_.store.has_seen(origin_of(operation.answerer), operation.version);
+            return (there != no_node && core_.nodes[there].alive ? 1U : 0U) + (here ? 1U : 0U);
+        }
+        std::size_t known = 1;
+        for (auto unknown = core_.roster.members_count() + 1; unknown - known > 1;) {
+            auto const middle = known + (unknown - known) / 2;
+            (core_.store.held_by(middle) >= operation.version ? known : unknown) = middle;
+        }
+        return known;
     }
 
     void route(command_operation& operation, time_point now)
@@ -10109,7 +12618,7 @@ private:
     [[nodiscard]] bool two_suffice(command_operation const& operation) const
     {
         return operation.holders <= 2 && operation.answerer != core_.self
-            && core_.store.has_seen(operation.answerer, operation.version);
+            && core_.store.has_seen(origin_of(operation.answerer), operation.version);
     }
 
     void complete_if_two_suffice(command_operation& operation)
@@ -10148,9 +12657,17 @@ private:
             return;
         }
         if (done.what == hold::kind::checkpoint)
-            core_.effects.push_back(checkpoint_done_effect{done.number, outcome_of(done)});
+            settle_checkpoint(done, outcome_of(done));
         else if (auto* const child = core_.children.find(done.id))
             reconciler<State, commands>{core_, *this, time_point::min()}.on_start_due(*child, done.generation);
+    }
+
+    void settle_checkpoint(hold const& done, errc code)
+    {
+        core_.answer_checkpoints(done.covered, code);
+        core_.answer_checkpoints({done.number}, code);
+        if (auto* const child = core_.children.find(done.id))
+            lifecycle<State, commands>{core_, *this, core_.input_time}.on_checkpoint_settled(*child, done.number);
     }
 
     // What a minority saved is given up when others went on meanwhile: it is not acknowledged before that is settled.
@@ -10162,6 +12679,292 @@ private:
             return errc::superseded;
         auto const counts = child->quorate || core_.options.acknowledge == acknowledge::local;
         return counts ? errc::success : errc::not_acknowledged;
+    }
+
+    State& core_;
+};
+
+} // namespace drover::core
+
+// drover/core/child_sources.hpp
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace drover::core {
+
+/// The children of sources: lists that are kept elsewhere, each of which owns a part of the id space. One node drives each
+/// source, the one that placement names for it: it reads the list, compares it with the children that are there, and has the
+/// difference made by commands like a user's, so many at a time.
+///
+/// It is level-triggered: nothing depends on having seen every change, and what another driver left undone is found by the next
+/// reading. A reading that fails changes nothing.
+template <class State>
+class child_sources {
+public:
+    explicit child_sources(State& state) : core_{state} {}
+
+    /// Before the start.
+    void add(std::shared_ptr<source_port> port, child_source_options const& options)
+    {
+        source_entry entry;
+        entry.type = core_.roster.intern_type(std::string{source_type_prefix} + port->name());
+        entry.key = core_.children.key_of(port->name());
+        entry.port = std::move(port);
+        entry.options = options;
+        core_.sources.entries.push_back(std::move(entry));
+    }
+
+    void on_timer(time_point now)
+    {
+        if (core_.sources.due > now)
+            return; // set for what was done meanwhile
+        core_.sources.due = never;
+        core_.sources.wake();
+    }
+
+    /// A spurious look changes nothing.
+    void look(time_point now)
+    {
+        core_.sources.waiting = false;
+        for (auto& answer : std::exchange(core_.sources.answers, {}))
+            take(answer, now);
+        auto next = never;
+        for (std::uint32_t index = 0; index < core_.sources.entries.size(); ++index)
+            next = std::min(next, advance(index, now));
+        if (next >= core_.sources.due)
+            return;
+        core_.sources.due = next;
+        core_.timers.set(next, sources_timer{});
+    }
+
+    /// The source says that its list may be another one.
+    void on_changed(source_port const& port)
+    {
+        for (auto& source : core_.sources.entries)
+            if (source.port.get() == &port && source.driving) {
+                source.due = time_point::min();
+                core_.sources.wake();
+            }
+    }
+
+    /// The answer to a `read_source_effect`. A late one is ignored.
+    void on_read(source_port const& port, std::uint64_t number, source_reading&& reading, time_point now)
+    {
+        for (auto& source : core_.sources.entries)
+            if (source.port.get() == &port && source.reading == number && number != 0) {
+                source.reading = 0;
+                if (reading.has_listing())
+                    take(source, std::move(reading.listing()));
+                else
+                    fail(source, reading.failure(), now);
+                core_.sources.wake();
+            }
+    }
+
+private:
+    /// What there is, for the comparison of one source.
+    struct present_children {
+        State& core;
+        source_entry const& source;
+
+        [[nodiscard]] std::size_t size() const { return core.children.size(); }
+        [[nodiscard]] bytes_view id_at(std::size_t place) const
+        {
+            auto const& child = *core.children.order()[place];
+            return child.present ? bytes_view{*child.id} : bytes_view{};
+        }
+        [[nodiscard]] std::optional<present_child> find(bytes_view id) const
+        {
+            auto record = core.is_present(id) ? core.spec_of(id) : std::nullopt;
+            if (!record)
+                return std::nullopt;
+            return present_child{std::move(record->spec), record->initial};
+        }
+        [[nodiscard]] bool owns(bytes_view id) const { return core.sources.owner_of(id) == &source; }
+        [[nodiscard]] std::string wrong_with(child_spec const& spec) const { return commands<State>{core}.wrong_with(spec); }
+    };
+
+    // When it wants to be looked at again.
+    [[nodiscard]] time_point advance(std::uint32_t index, time_point now)
+    {
+        auto& source = core_.sources.entries[index];
+        if (core_.phase == phase::running && !core_.regrouped)
+            return never; // who drives is seen when all have told what they know
+        decide_driver(source, now);
+        if (!source.driving)
+            return never;
+        if (source.reading != 0 && now >= source.reading_ends) {
+            source.reading = 0;
+            fail(source, "it gave no answer within its time limit", now);
+        }
+        if (source.reading == 0 && source.due <= now)
+            begin_reading(source, now);
+        compare(index, now);
+        if (source.comparison && !source.comparison->done() && source.in_flight < source.options.operations_count_max)
+            core_.sources.wake(); // the next slice
+        return source.reading != 0 ? source.reading_ends : source.due;
+    }
+
+    void decide_driver(source_entry& source, time_point now)
+    {
+        auto const named = core_.phase == phase::running && core_.roster.place(source.type, source.key, core_.nodes) == core_.own;
+        if (named && source.regroup != core_.regroup_number) {
+            source.regroup = core_.regroup_number; // others may have done what is not listed, or undone what is
+            source.due = now;
+        }
+        if (named == source.driving)
+            return;
+        source.driving = named;
+        source.failures_in_row = 0;
+        source.reading = 0;
+        source.comparison.reset();
+        source.next.reset();
+        source.refused.clear();
+        source.due = named ? now : never;
+        if (named)
+            core_.tell(event_kind::source_followed, source.port->name());
+    }
+
+    // ---- reading -----------------------------------------------------------------------------------------------------
+
+    void begin_reading(source_entry& source, time_point now)
+    {
+        source.reading = ++core_.sources.readings_begun;
+        source.reading_ends = saturating_add(now, source.options.read_timeout);
+        source.due = never;
+        core_.effects_after_sends.push_back(read_source_effect{source.port, source.reading});
+    }
+
+    void take(source_entry& source, child_listing&& listing)
+    {
+        ++core_.counters.source_readings;
+        source.next = std::move(listing);
+    }
+
+    void fail(source_entry& source, std::string const& reason, time_point now)
+    {
+        ++core_.counters.source_failures;
+        core_.tell(event_kind::source_failed, source.port->name(), 0, reason);
+        retry(source, now);
+    }
+
+    void retry(source_entry& source, time_point now)
+    {
+        auto const wait = supervision::doubled(source.options.retry_min, source.options.retry_max, source.failures_in_row++);
+        source.due = std::min(source.due, saturating_add(now, wait));
+    }
+
+    // ---- comparing ---------------------------------------------------------------------------------------------------
+
+    void compare(std::uint32_t index, time_point now)
+    {
+        auto& source = core_.sources.entries[index];
+        if (source.next) {
+            // What is under way would be missed by a new comparison; nothing is begun by the list of before.
+            if (source.in_flight > 0)
+                return source.comparison.reset();
+            source.comparison.emplace(std::move(*std::exchange(source.next, std::nullopt)));
+            source.refusing.clear();
+            source.failed = false;
+            source.started = source.updated = source.removed = 0;
+        }
+        if (!source.comparison)
+            return;
+        std::vector<source_operation> operations;
+        source.comparison->step(present_children{core_, source}, core_.options.audit_slice,
+            source.options.operations_count_max - std::min(source.options.operations_count_max, source.in_flight), operations);
+        for (auto& refusal : source.comparison->take_refusals())
+            refuse(source, std::move(refusal.id), std::move(refusal.reason));
+        for (auto& operation : operations) {
+            ++source.in_flight;
+            commands<State>{core_}.submit_for(index, first_command_of(operation), std::move(operation.spec), now);
+        }
+        if (source.comparison->done() && source.in_flight == 0)
+            finish(source, now);
+    }
+
+    [[nodiscard]] static command_kind first_command_of(source_operation const& operation)
+    {
+        switch (operation.what) {
+        case source_operation::kind::start: return command_kind::start;
+        case source_operation::kind::update: return command_kind::update;
+        case source_operation::kind::remove: break;
+        }
+        return command_kind::terminate; // what is deleted has stopped before
+    }
+
+    void finish(source_entry& source, time_point now)
+    {
+        source.comparison.reset();
+        source.refused = std::exchange(source.refusing, {});
+        if (source.started + source.updated + source.removed > 0)
+            core_.tell(event_kind::source_applied, source.port->name(), 0,
+                std::to_string(source.started) + " started, " + std::to_string(source.updated) + " updated, "
+                    + std::to_string(source.removed) + " deleted");
+        if (source.failed)
+            return retry(source, now);
+        source.failures_in_row = 0;
+        source.due = std::min(source.due, saturating_add(now, source.options.reread_interval));
+    }
+
+    // Told once, for as long as it stays the same.
+    void refuse(source_entry& source, child_id id, std::string reason)
+    {
+        auto const [at, added] = source.refusing.emplace(std::move(id), std::move(reason));
+        if (!added || source.refused.contains(*at))
+            return;
+        ++core_.counters.source_refusals;
+        core_.tell(event_kind::source_entry_refused, at->first.empty() ? source.port->name() : at->first, 0, at->second);
+    }
+
+    // ---- answers -----------------------------------------------------------------------------------------------------
+
+    void take(source_answer& answer, time_point now)
+    {
+        auto& source = core_.sources.entries[answer.source];
+        if (answer.kind == command_kind::terminate && is_done(answer) && source.driving && answer.code != errc::not_found)
+            return remove(answer, now);
+        --source.in_flight;
+        if (!is_done(answer)) {
+            source.failed = true;
+            if (source.comparison)
+                refuse(source, std::move(answer.id),
+                    std::string{describe(answer.code)} + (answer.reason.empty() ? "" : ": " + answer.reason));
+            return;
+        }
+        switch (answer.kind) {
+        case command_kind::start: ++source.started; break;
+        case command_kind::update: ++source.updated; break;
+        default: ++source.removed;
+        }
+    }
+
+    void remove(source_answer& answer, time_point now)
+    {
+        child_spec only_id;
+        only_id.id = std::move(answer.id);
+        commands<State>{core_}.submit_for(answer.source, command_kind::remove, std::move(only_id), now);
+    }
+
+    [[nodiscard]] bool is_done(source_answer const& answer) const
+    {
+        switch (answer.code) {
+        case errc::success:
+        case errc::not_acknowledged: return true;
+        case errc::already_started:
+        case errc::already_present: return answer.kind == command_kind::start;
+        case errc::start_failed: // it is listed, and tried again
+        case errc::quarantined: return answer.kind != command_kind::start || core_.is_present(answer.id);
+        case errc::not_found: return answer.kind == command_kind::terminate || answer.kind == command_kind::remove;
+        default: return false;
+        }
     }
 
     State& core_;
@@ -10391,6 +13194,174 @@ private:
 
 } // namespace drover::core
 
+// drover/core/record_changes.hpp
+
+#include <string>
+#include <utility>
+
+namespace drover::core {
+
+/// What the store wants sent, and what follows from records that others changed: each marks the child that it is about, and the
+/// reconciler looks at the marked ones.
+template <class State>
+class record_changes {
+public:
+    explicit record_changes(State& state) : core_{state} {}
+
+    void take_store_effects(time_point now)
+    {
+        core_.input_time = now;
+        auto& effects = core_.store.effects();
+        for (auto& message : std::exchange(effects.sends, {}))
+            core_.effects.push_back(send_effect{std::move(message.to), std::move(message.frame), true});
+        auto const changes = std::exchange(effects.changes, {});
+        for (auto const& change : changes)
+            on_record_changed(change.table, change.key, now);
+        auto const acknowledged = std::exchange(effects.acknowledgement_changed, false);
+        if (!changes.empty() || acknowledged) {
+            regroup<State>{core_}.on_store_changed();
+            commands<State>{core_}.on_store_changed();
+        }
+        if (acknowledged)
+            commands<State>{core_}.on_acknowledged();
+        if (!changes.empty())
+            working(now).run();
+        if (!changes.empty() || acknowledged)
+            awaited_writes<State>{core_}.on_store_changed();
+    }
+
+    /// What a journal had: acted on once all have told what they know.
+    void take_restored(time_point now)
+    {
+        core_.input_time = now;
+        for (auto const& change : std::exchange(core_.store.effects().changes, {}))
+            on_record_changed(change.table, change.key, now);
+    }
+
+private:
+    void on_record_changed(record_table table, bytes_view key, time_point now)
+    {
+        if (table == record_table::roster)
+            return on_roster_changed(key);
+        if (table != record_table::spec && table != record_table::owner)
+            return;
+        auto& child = core_.children.get(key);
+        if (table == record_table::owner)
+            core_.read_owner(child);
+        else
+            take_spec(child, now);
+        if (!planted(planted_fault::change_missed))
+            core_.mark(child);
+    }
+
+    void take_spec(child_entry& child, time_point now)
+    {
+        auto const before = child.request;
+        core_.read_spec(child);
+        if (!child.present || !child.local || child.request == before)
+            return;
+        if (auto const record = core_.spec_of(*child.id);
+            record && launched_spec::digest_of(record->spec) != child.local->spec.digest)
+            working(now).stop(child, stop_cause::replace); // updated on another node while it runs here
+    }
+
+    void on_roster_changed(bytes_view name)
+    {
+        auto const found = core_.store.find(record_table::roster, name);
+        auto record = found ? decode_roster_record(found->value) : std::nullopt;
+        if (!record || (name == core_.self.name && core_.phase != phase::created)) // what an earlier life wrote counts
+            return;
+        core_.nodes.intern({std::string{name}, record->incarnation});
+        // What happened before we came is over.
+        auto const record_gave_up = record->part == participation::gave_up && core_.phase == phase::running;
+        auto reason = record->reason;
+        core_.roster.set(name, std::move(*record));
+        if (record_gave_up)
+            core_.giving_up = std::move(reason);
+        core_.members_changed();
+        core_.sources.wake();
+        audit<State>{core_}.start();
+    }
+
+    [[nodiscard]] reconciler<State, commands<State>> working(time_point now) { return {core_, commands<State>{core_}, now}; }
+
+    State& core_;
+};
+
+} // namespace drover::core
+
+// drover/core/leaving.hpp
+
+#include <string>
+
+namespace drover::core {
+
+/// The end of a supervisor on this node: its children are handed on, what it wrote is with all others, and it stops.
+template <class State>
+class leaving {
+public:
+    explicit leaving(State& state) : core_{state} {}
+
+    void begin(time_point now)
+    {
+        core_.write_roster(participation::leaving);
+        drain(now);
+    }
+
+    /// Here, and with that on every node: whoever hears of it does the same.
+    void give_up(time_point now)
+    {
+        core_.gave_up = true;
+        core_.tell(event_kind::supervisor_gave_up, core_.options.name, 0, core_.giving_up);
+        core_.write_roster(participation::gave_up);
+        drain(now);
+        reconciler<State, commands<State>>{core_, commands<State>{core_}, now}.run();
+    }
+
+    /// As far as it goes by now.
+    void go_on(time_point now)
+    {
+        if (core_.phase == phase::draining && core_.instances_count == 0) {
+            core_.phase = phase::saying_goodbye;
+            if (!core_.gave_up)
+                core_.write_roster(participation::left);
+            core_.goodbye_version = core_.store.version();
+            core_.store.flush(now);
+            record_changes<State>{core_}.take_store_effects(now);
+        }
+        if (core_.phase == phase::saying_goodbye && core_.store.held_by(core_.members_alive_count()) >= core_.goodbye_version)
+            finish();
+    }
+
+    /// At once: what is not done by now is not done here.
+    void finish()
+    {
+        commands<State>{core_}.fail_all(errc::shutting_down);
+        calls<State>{core_}.fail_all(errc::shutting_down);
+        awaited_writes<State>{core_}.fail_all(errc::shutting_down);
+        core_.phase = phase::stopped;
+        core_.tell(event_kind::supervisor_stopped, core_.options.name);
+        core_.effects_after_sends.push_back(stopped_effect{core_.gave_up ? core_.giving_up : std::string{}});
+        core_.append_later_effects();
+    }
+
+private:
+    void drain(time_point now)
+    {
+        core_.phase = phase::draining;
+        core_.drain_deadline = saturating_add(now, core_.options.drain_timeout);
+        core_.timers.set(core_.drain_deadline, drain_timer{});
+        commands<State>{core_}.fail_all(errc::shutting_down);
+        for (auto* const child : core_.children.order())
+            if (child->local || core_.owned_here(*child))
+                core_.mark(*child);
+    }
+
+    State& core_;
+};
+
+} // namespace drover::core
+
 // drover/core/view_changes.hpp
 
 #include <cstddef>
@@ -10473,8 +13444,11 @@ private:
 // drover/core/supervisor_core.hpp
 
 #include <algorithm>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -10516,9 +13490,8 @@ public:
         if (state_.leaving())
             return;
         if (state_.phase < phase::running)
-            return finish_stop();
-        state_.write_roster(participation::leaving);
-        drain(now);
+            return leave().finish();
+        leave().begin(now);
         advance(now);
     }
 
@@ -10594,6 +13567,8 @@ public:
             std::visit([&](auto const& timer) { on_timer(timer, now); }, *due);
         if (state_.audit_running)
             audit(now);
+        if (state_.sources.waiting)
+            sources().look(now);
         advance(now);
     }
 
@@ -10649,23 +13624,77 @@ public:
             return state_.effects.push_back(checkpoint_done_effect{number, errc::superseded});
         if (saved.data.size() > limits::checkpoint_size_max)
             return state_.effects.push_back(checkpoint_done_effect{number, errc::message_too_large});
-        auto const version = working(now).save(*child, std::move(saved));
-        if (version == 0)
-            return state_.effects.push_back(checkpoint_done_effect{number, errc::superseded});
-        auto const holders = state_.holders_of(state_.options.acknowledge);
-        hold what;
-        what.version = version;
-        what.what = hold::kind::checkpoint;
-        what.number = number;
-        what.id = *child->id;
-        what.generation = generation;
-        ordering().hold_until(holders, std::move(what), now);
-        ordering().on_acknowledged();
+        working(now).checkpoint(*child, std::move(saved), number);
     }
 
     void on_call_answered(std::string const& caller, std::uint64_t number, errc code, bytes payload, time_point now)
     {
         calling().on_answered(caller, {number, code, std::move(payload)}, now);
+    }
+
+    // ---- sources of children; the first of those that own an id is the one that does -----------------------------------
+
+    void add_source(std::shared_ptr<source_port> port, child_source_options const& options)
+    {
+        expects(state_.phase == phase::created, "a source of children is added before the start");
+        sources().add(std::move(port), options);
+    }
+
+    void on_source_changed(source_port const& port) { sources().on_changed(port); }
+
+    void on_source_read(source_port const& port, std::uint64_t number, source_reading reading, time_point now)
+    {
+        sources().on_read(port, number, std::move(reading), now);
+    }
+
+    /// As far as this node can tell, such a command would not be refused.
+    [[nodiscard]] bool could_be_done(command_kind kind, child_spec const& spec)
+    {
+        auto const* const child = state_.children.find(spec.id);
+        auto const present = child != nullptr && child->present;
+        if (state_.phase != phase::running || spec.id.empty() || present == (kind == command_kind::start))
+            return false;
+        if (kind == command_kind::remove)
+            return !child->wanted_running() && !child->local;
+        return ordering().wrong_with(spec).empty();
+    }
+
+    // ---- the journal, of a store that has one; for others, nothing -----------------------------------------------------
+
+    /// What was on disk. Before `start`.
+    void restore(journal_contents contents, time_point now)
+    {
+        expects(state_.phase == phase::created, "a journal is read before the start");
+        if constexpr (keeps_a_journal<StateStore>)
+            state_.store.restore(std::move(contents));
+        record_changes<state_type>{state_}.take_restored(now);
+    }
+
+    /// What is to be committed next, off the strand; `on_committed` with its number follows. Call after `flush`.
+    [[nodiscard]] std::optional<journal_batch> take_batch()
+    {
+        if constexpr (keeps_a_journal<StateStore>)
+            return state_.store.take_batch();
+        else
+            return std::nullopt;
+    }
+
+    void on_committed(std::uint64_t number, time_point now)
+    {
+        if constexpr (keeps_a_journal<StateStore>)
+            state_.store.on_committed(number, now);
+        if (std::exchange(state_.journal_failing, false))
+            state_.tell(event_kind::journal_recovered, state_.self.name);
+        take_store_effects(now);
+        advance(now);
+    }
+
+    /// The batch is tried again, for as long as it takes.
+    void on_commit_failed(std::string_view reason)
+    {
+        ++state_.counters.journal_failures;
+        if (!std::exchange(state_.journal_failing, true))
+            state_.tell(event_kind::journal_failed, state_.self.name, 0, reason);
     }
 
     // ---- commands ----------------------------------------------------------------------------------------------------
@@ -10687,6 +13716,14 @@ public:
         return number;
     }
 
+    /// `wait_done_effect` with the returned number follows, once.
+    std::uint64_t wait_for(version_token const& token, time_point now)
+    {
+        auto const number = state_.next_request++;
+        awaited().add(number, token, now);
+        return number;
+    }
+
     // ---- effects -----------------------------------------------------------------------------------------------------
 
     /// Pushes what was written, and orders what is to be done. Call when no input waits.
@@ -10699,7 +13736,7 @@ public:
         if (!state_.holds.empty())
             ordering().on_acknowledged();
         working(now).release_starts();
-        append_later_effects();
+        state_.append_later_effects();
     }
 
     /// What is to be done, in order; the caller takes it, and may leave an empty vector that has room.
@@ -10709,7 +13746,7 @@ public:
     {
         if (state_.phase == phase::created || state_.phase == phase::stopped)
             return never;
-        if (state_.audit_running)
+        if (state_.audit_running || state_.sources.waiting)
             return time_point::min(); // as soon as there is nothing else
         return std::min(state_.timers.deadline(), state_.store.deadline());
     }
@@ -10730,11 +13767,19 @@ public:
         return record ? std::optional{std::move(record->spec)} : std::nullopt;
     }
 
+    /// The write, and all that came of it, can be read here.
+    [[nodiscard]] bool has_seen(version_token const& token) const
+    {
+        return token.version == 0 || state_.store.has_seen(token.origin, token.version);
+    }
+
     [[nodiscard]] std::vector<child_info> which_children(bool only_local) const
     {
         return core::which_children(state_, only_local);
     }
     [[nodiscard]] child_counts count_children() const { return core::count_children(state_); }
+    [[nodiscard]] unaccounted_children unaccounted(time_point now) const { return core::unaccounted(state_, now); }
+    [[nodiscard]] std::string inconsistency() const { return books<state_type>{state_}.inconsistency(); }
     [[nodiscard]] std::string explain(bytes_view id) { return core::explain(state_, id); }
     [[nodiscard]] drover::counters const& counters() const { return state_.counters; }
     [[nodiscard]] core::phase current_phase() const { return state_.phase; }
@@ -10749,9 +13794,12 @@ private:
     using ordering_type = commands<state_type>;
 
     [[nodiscard]] ordering_type ordering() { return ordering_type{state_}; }
+    [[nodiscard]] awaited_writes<state_type> awaited() { return awaited_writes<state_type>{state_}; }
     [[nodiscard]] calls<state_type> calling() { return calls<state_type>{state_}; }
     [[nodiscard]] core::audit<state_type> auditing() { return core::audit<state_type>{state_}; }
     [[nodiscard]] initial_children<state_type> initial() { return initial_children<state_type>{state_}; }
+    [[nodiscard]] child_sources<state_type> sources() { return child_sources<state_type>{state_}; }
+    [[nodiscard]] core::leaving<state_type> leave() { return core::leaving<state_type>{state_}; }
     [[nodiscard]] regroup<state_type> group() { return regroup<state_type>{state_}; }
     [[nodiscard]] reconciler<state_type, ordering_type> working(time_point now) { return {state_, ordering(), now}; }
 
@@ -10774,11 +13822,11 @@ private:
             run_when_formed(now);
         working(now).release_starts();
         if (!state_.giving_up.empty() && state_.phase == phase::running)
-            give_up(now);
+            leave().give_up(now);
         if (std::exchange(state_.regroup_wanted, false) && state_.regrouped)
             regroup_now(now);
         if (state_.leaving())
-            advance_leaving(now);
+            leave().go_on(now);
     }
 
     // ---- view and regroup --------------------------------------------------------------------------------------------
@@ -10817,13 +13865,16 @@ private:
         state_.tell(event_kind::regrouped, state_.self.name, 0,
             state_.quorate ? "a majority is together" : "only a minority is together");
         start_audit();
+        state_.sources.wake();
         working(now).run();
     }
 
     // Nothing is placed before the cluster has formed: otherwise the first node would start all, and move most of it soon.
     void run_when_formed(time_point now)
     {
-        if (!state_.regrouped || (!state_.form_over && state_.members_alive_count() < state_.options.form_members))
+        if (!state_.regrouped)
+            return;
+        if (!state_.form_over && !somebody_has_formed() && state_.members_alive_count() < state_.options.form_members)
             return;
         state_.phase = phase::running;
         if (state_.options.form_members > 1)
@@ -10836,7 +13887,20 @@ private:
                 state_.mark(*child);
         working(now).run();
         initial().begin(now);
+        state_.sources.wake();
         take_store_effects(now);
+    }
+
+    // Of the living: what a journal says of a cluster that was switched off does not count.
+    [[nodiscard]] bool somebody_has_formed() const
+    {
+        for (node_index index = 0; index < state_.nodes.size(); ++index) {
+            auto const& node = state_.nodes[index];
+            auto const* const record = index != state_.own && node.alive ? state_.roster.find(node.id.name) : nullptr;
+            if (record != nullptr && record->formed && record->incarnation == node.id.incarnation)
+                return true;
+        }
+        return false;
     }
 
     // ---- messages ----------------------------------------------------------------------------------------------------
@@ -10863,69 +13927,7 @@ private:
             working(now).on_want(*child, state_.nodes.intern(from));
     }
 
-    // ---- store -------------------------------------------------------------------------------------------------------
-
-    void take_store_effects(time_point now)
-    {
-        state_.input_time = now;
-        auto& effects = state_.store.effects();
-        for (auto& message : std::exchange(effects.sends, {}))
-            state_.effects.push_back(send_effect{std::move(message.to), std::move(message.frame), true});
-        auto const changes = std::exchange(effects.changes, {});
-        for (auto const& change : changes)
-            on_record_changed(change.table, change.key, now);
-        if (!changes.empty() || effects.acknowledgement_changed) {
-            group().on_store_changed();
-            ordering().on_store_changed();
-        }
-        if (std::exchange(effects.acknowledgement_changed, false))
-            ordering().on_acknowledged();
-        if (!changes.empty())
-            working(now).run();
-    }
-
-    void on_record_changed(record_table table, bytes_view key, time_point now)
-    {
-        if (table == record_table::roster)
-            return on_roster_changed(key);
-        if (table != record_table::spec && table != record_table::owner)
-            return;
-        auto& child = state_.children.get(key);
-        if (table == record_table::owner)
-            state_.read_owner(child);
-        else
-            take_spec(child, now);
-        state_.mark(child);
-    }
-
-    void take_spec(child_entry& child, time_point now)
-    {
-        auto const before = child.request;
-        state_.read_spec(child);
-        if (!child.present || !child.local || child.request == before)
-            return;
-        if (auto const record = state_.spec_of(*child.id);
-            record && launched_spec::digest_of(record->spec) != child.local->spec.digest)
-            working(now).stop(child, stop_cause::replace); // updated on another node while it runs here
-    }
-
-    void on_roster_changed(bytes_view name)
-    {
-        auto const found = state_.store.find(record_table::roster, name);
-        auto record = found ? decode_roster_record(found->value) : std::nullopt;
-        if (!record || name == state_.self.name)
-            return;
-        state_.nodes.intern({std::string{name}, record->incarnation});
-        // What happened before we came is over.
-        auto const record_gave_up = record->part == participation::gave_up && state_.phase == phase::running;
-        auto reason = record->reason;
-        state_.form_over = state_.form_over || record->formed;
-        state_.roster.set(name, std::move(*record));
-        if (record_gave_up)
-            state_.giving_up = std::move(reason);
-        state_.members_changed();
-        start_audit();
-    }
+    void take_store_effects(time_point now) { record_changes<state_type>{state_}.take_store_effects(now); }
 
     // ---- timers ------------------------------------------------------------------------------------------------------
 
@@ -10953,16 +13955,18 @@ private:
     {
         state_.audit_timer_set = false;
         state_.relieving = std::exchange(state_.relieved_epoch, state_.roster.epoch()) == state_.roster.epoch();
-        start_audit();
+        auditing().start(true);
     }
 
     void on_timer(initial_timer const&, time_point now) { initial().on_timer(now); }
+    void on_timer(sources_timer const&, time_point now) { sources().on_timer(now); }
     void on_timer(form_timer const&, time_point) { state_.form_over = true; }
+    void on_timer(wait_timer const&, time_point now) { awaited().on_timer(now); }
 
     void on_timer(drain_timer const&, time_point)
     {
         if (state_.phase == phase::draining || state_.phase == phase::saying_goodbye)
-            finish_stop();
+            leave().finish();
     }
 
     // ---- audit -------------------------------------------------------------------------------------------------------
@@ -10972,73 +13976,88 @@ private:
     void audit(time_point now)
     {
         for (auto* const child : auditing().look(now)) {
-            if (child->owned)
+            if (child->owned) {
                 working(now).settle_provisional_later(*child);
-            else
-                working(now).claim_unowned(*child);
+                continue;
+            }
+            auto const before = state_.store.version();
+            working(now).claim_unowned(*child);
+            if (state_.audit_by_time && state_.store.version() != before)
+                state_.count_repair(*child->id, child->generation);
         }
-    }
-
-    // ---- leaving -----------------------------------------------------------------------------------------------------
-
-    void drain(time_point now)
-    {
-        state_.phase = phase::draining;
-        state_.drain_deadline = saturating_add(now, state_.options.drain_timeout);
-        state_.timers.set(state_.drain_deadline, drain_timer{});
-        ordering().fail_all(errc::shutting_down);
-        for (auto* const child : state_.children.order())
-            if (child->local || state_.owned_here(*child))
-                state_.mark(*child);
-    }
-
-    // Here, and with that on every node: whoever hears of it does the same.
-    void give_up(time_point now)
-    {
-        state_.gave_up = true;
-        state_.tell(event_kind::supervisor_gave_up, state_.options.name, 0, state_.giving_up);
-        state_.write_roster(participation::gave_up);
-        drain(now);
-        working(now).run();
-    }
-
-    void advance_leaving(time_point now)
-    {
-        if (state_.phase == phase::draining && state_.instances_count == 0) {
-            state_.phase = phase::saying_goodbye;
-            if (!state_.gave_up)
-                state_.write_roster(participation::left);
-            state_.goodbye_version = state_.store.version();
-            state_.store.flush(now);
-            take_store_effects(now);
-        }
-        if (state_.phase == phase::saying_goodbye && state_.store.held_by(state_.members_alive_count()) >= state_.goodbye_version)
-            finish_stop();
-    }
-
-    void finish_stop()
-    {
-        ordering().fail_all(errc::shutting_down);
-        calling().fail_all(errc::shutting_down);
-        state_.phase = phase::stopped;
-        state_.tell(event_kind::supervisor_stopped, state_.options.name);
-        state_.effects_after_sends.push_back(stopped_effect{state_.gave_up ? state_.giving_up : std::string{}});
-        append_later_effects();
-    }
-
-    void append_later_effects()
-    {
-        auto& later = state_.effects_after_sends;
-        if (state_.effects.empty())
-            return state_.effects.swap(later);
-        state_.effects.insert(state_.effects.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
-        later.clear();
     }
 
     state_type state_;
 };
 
 } // namespace drover::core
+
+// drover/base/function_table.hpp
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace drover {
+
+/// Callables that wait under numbers that grow, each to be taken once.
+///
+/// They lie in the order of their numbers in one array: no allocation each, and O(log size) to find one. Those that were taken
+/// leave a gap, and the gaps are closed when they are more than half of all: O(1) amortised.
+template <class Signature>
+class function_table {
+public:
+    /// Pre: the number is larger than all that came before, the callable not empty.
+    void add(std::uint64_t number, unique_function<Signature> callable)
+    {
+        expects(entries_.empty() || entries_.back().number < number, "the numbers of a function_table grow");
+        entries_.push_back({number, std::move(callable)});
+    }
+
+    /// The callable of this number, which is no longer here; an empty one when there is none.
+    [[nodiscard]] unique_function<Signature> take(std::uint64_t number)
+    {
+        auto const at = std::lower_bound(entries_.begin(), entries_.end(), number,
+            [](entry const& each, std::uint64_t wanted) { return each.number < wanted; });
+        if (at == entries_.end() || at->number != number || !at->callable)
+            return nullptr;
+        auto taken = std::exchange(at->callable, nullptr);
+        if (++gaps_count_ > entries_.size() / 2)
+            close_gaps();
+        return taken;
+    }
+
+    /// Takes all, and calls `visit` with each in the order of the numbers. What is added meanwhile stays.
+    template <class Visit>
+    void take_all(Visit&& visit)
+    {
+        gaps_count_ = 0;
+        for (auto& each : std::exchange(entries_, {}))
+            if (each.callable)
+                visit(each.callable);
+    }
+
+    [[nodiscard]] std::size_t size() const { return entries_.size() - gaps_count_; }
+
+private:
+    struct entry {
+        std::uint64_t number;
+        unique_function<Signature> callable; ///< empty: a gap
+    };
+
+    void close_gaps()
+    {
+        std::erase_if(entries_, [](entry const& each) { return !each.callable; });
+        gaps_count_ = 0;
+    }
+
+    std::vector<entry> entries_;
+    std::size_t gaps_count_ = 0;
+};
+
+} // namespace drover
 
 // drover/pending_operations.hpp
 
@@ -11049,6 +14068,7 @@ struct pending_operations {
     function_table<void(error_code, child_ref)> commands;
     function_table<void(error_code, bytes)> calls;
     function_table<void(error_code)> checkpoints;
+    function_table<void(error_code)> waits;
 
     void complete(core::command_done_effect& effect)
     {
@@ -11068,12 +14088,737 @@ struct pending_operations {
             done(make_error_code(effect.code));
     }
 
+    void complete(core::wait_done_effect& effect)
+    {
+        if (auto done = waits.take(effect.number))
+            done(make_error_code(effect.code));
+    }
+
     /// The supervisor has stopped: what was asked may have been done, or not.
     void give_up()
     {
         commands.take_all([](auto& done) { done(make_error_code(errc::outcome_unknown), child_ref{}); });
         calls.take_all([](auto& done) { done(make_error_code(errc::outcome_unknown), bytes{}); });
         checkpoints.take_all([](auto& done) { done(make_error_code(errc::shutting_down)); });
+        waits.take_all([](auto& done) { done(make_error_code(errc::shutting_down)); });
+    }
+};
+
+} // namespace drover::detail
+
+// drover/child/child_timers.hpp
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace drover::detail {
+
+/// The timers of all children of one supervisor, and the shutdown deadlines of those that stop. O(log timers) each.
+/// `Link`: a `child_link`; nothing is due any more for one that is gone or has no host.
+template <class Link>
+class basic_child_timers {
+public:
+    struct due {
+        std::shared_ptr<Link> link;
+        unique_function<void()> turn; ///< empty: the instance has not stopped by its shutdown deadline
+    };
+
+    std::uint64_t set(std::shared_ptr<Link> const& link, time_point at, unique_function<void()> turn)
+    {
+        auto const number = ++last_;
+        turns_.add(number, std::move(turn));
+        push({at, number, link});
+        return number;
+    }
+
+    void set_deadline(std::shared_ptr<Link> const& link, time_point at) { push({at, 0, link}); }
+
+    void cancel(std::uint64_t number) { (void)turns_.take(number); }
+
+    [[nodiscard]] time_point deadline() const { return entries_.empty() ? never : entries_.front().at; }
+
+    /// The next that is due and whose instance is still there.
+    [[nodiscard]] std::optional<due> take_due(time_point now)
+    {
+        while (deadline() <= now && !entries_.empty()) {
+            std::pop_heap(entries_.begin(), entries_.end(), later);
+            auto const next = std::move(entries_.back());
+            entries_.pop_back();
+            auto link = next.link.lock();
+            auto turn = turns_.take(next.number);
+            auto const cancelled = next.number != 0 && !turn;
+            if (link && link->host != nullptr && !cancelled)
+                return due{std::move(link), std::move(turn)};
+        }
+        return std::nullopt;
+    }
+
+private:
+    struct entry {
+        time_point at;
+        std::uint64_t number; ///< in the order in which they were set; 0 for a shutdown deadline
+        std::weak_ptr<Link> link;
+    };
+
+    static bool later(entry const& left, entry const& right)
+    {
+        return left.at != right.at ? left.at > right.at : left.number > right.number;
+    }
+
+    void push(entry next)
+    {
+        entries_.push_back(std::move(next));
+        std::push_heap(entries_.begin(), entries_.end(), later);
+    }
+
+    std::vector<entry> entries_; // a heap
+    function_table<void()> turns_;
+    std::uint64_t last_ = 0;
+};
+
+using child_timers = basic_child_timers<child_link>;
+
+} // namespace drover::detail
+
+// drover/child/instance_table.hpp
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace drover::detail {
+
+/// The instances that run on this node, at most one of each child. `Child`: a `child_instance`.
+template <class Child>
+class basic_instance_table {
+public:
+    struct instance {
+        std::shared_ptr<child_link> link;
+        std::unique_ptr<Child> child;
+        bool stopping = false;
+        bool start_failing = false; ///< its start has failed, and it cleans up behind itself
+        bool save = false;          ///< its state is wanted when it has stopped
+    };
+
+    /// Pre: there is no instance of this child.
+    instance& add(std::shared_ptr<child_link> link)
+    {
+        auto const [at, made] = instances_.insert(link->id);
+        expects(made, "one instance of a child at a time on one node");
+        at->value.link = std::move(link);
+        return at->value;
+    }
+
+    [[nodiscard]] instance* find(child_id const& id)
+    {
+        auto* const found = instances_.find(id);
+        return found == nullptr ? nullptr : &found->value;
+    }
+
+    [[nodiscard]] instance* find(child_id const& id, generation_number generation)
+    {
+        auto* const found = find(id);
+        return found != nullptr && found->link->generation == generation ? found : nullptr;
+    }
+
+    /// Closes its gate first: whatever it does from now on, its destructor included, has no effect.
+    void destroy(child_id const& id)
+    {
+        auto* const found = find(id);
+        if (found == nullptr)
+            return;
+        found->link->host = nullptr;
+        auto const gone = std::move(*found);
+        instances_.erase(gone.link->id);
+    }
+
+    /// In the order of the ids, so that equal runs end alike.
+    void destroy_all()
+    {
+        std::vector<child_id> ids;
+        ids.reserve(instances_.size());
+        instances_.for_each([&](auto const& each) { ids.push_back(each.key); });
+        std::sort(ids.begin(), ids.end());
+        for (auto const& id : ids)
+            destroy(id);
+    }
+
+private:
+    bytes_table<instance> instances_;
+};
+
+using instance_table = basic_instance_table<child_instance>;
+
+} // namespace drover::detail
+
+// drover/shell_children.hpp
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace drover::detail {
+
+/// The children of one supervisor that run on one node: carries out the effects that are about them, and makes what they do an
+/// input of the core. On the shell's strand; user code runs within these calls, never within a step of the core.
+template <class Shell>
+class shell_children final : public child_host {
+public:
+    explicit shell_children(Shell& shell) : shell_{&shell} {}
+
+    void add_type(std::string name, child_factory factory) { factories_.insert_or_assign(std::move(name), std::move(factory)); }
+
+    [[nodiscard]] std::vector<std::string> types() const { return names_of(factories_); }
+
+    /// Their code is not called any more.
+    void destroy_all() { instances_.destroy_all(); }
+
+    // ---- effects -----------------------------------------------------------------------------------------------------
+
+    void carry_out(core::start_effect& effect)
+    {
+        auto const generation = effect.generation;
+        auto const link = std::make_shared<child_link>();
+        auto const& id = link->id;
+        link->host = this;
+        link->id = std::move(effect.id);
+        link->node = shell_->node().name();
+        link->arguments = std::move(effect.arguments);
+        link->generation = generation;
+        link->cause = effect.cause;
+        if (effect.state) {
+            link->state = std::move(effect.state->data);
+            link->state_version = effect.state->schema_version;
+        }
+        auto& made = instances_.add(link);
+        if (auto const reason = start(made, effect.type)) {
+            instances_.destroy(id);
+            return shell_->step([&](time_point now) { shell_->core_.on_child_start_failed(id, generation, *reason, now); });
+        }
+        made.start_failing = made.child->start_is_failing();
+        if (made.start_failing)
+            return; // its exit says why
+        if (!link->ignored)
+            return shell_->step([&](time_point now) { shell_->core_.on_child_started(id, generation, now); });
+        instances_.destroy(id);
+        shell_->step([&](time_point now) { shell_->core_.on_child_start_ignored(id, generation, now); });
+    }
+
+    void carry_out(core::stop_effect& effect)
+    {
+        auto* const found = instances_.find(effect.id, effect.generation);
+        if (found == nullptr)
+            return report_stopped(effect.id, effect.generation, std::nullopt);
+        found->stopping = true;
+        found->save = effect.save;
+        found->link->stopping = true;
+        auto result = stop_result::stopped;
+        if (effect.deadline != brutal_kill)
+            (void)guarded([&] { result = found->child->stop(); });
+        if (result == stop_result::stopped)
+            return finish_stop(effect.id);
+        if (effect.deadline != infinity)
+            timers_.set_deadline(found->link, saturating_add(now(), effect.deadline));
+    }
+
+    void carry_out(core::regrant_effect& effect)
+    {
+        if (auto* const found = instances_.find(effect.id, effect.old_generation)) {
+            found->link->generation = effect.generation;
+            (void)guarded([&] { found->child->regranted(effect.generation); });
+        }
+    }
+
+    void carry_out(core::deliver_effect& effect)
+    {
+        auto* const found = instances_.find(effect.id, effect.generation);
+        if (found == nullptr || found->stopping)
+            return answer(effect.from, effect.number, effect.cast, errc::restarting, {});
+        child_message::answer_function reply;
+        if (!effect.cast)
+            reply = [weak = shell_->weak_from_this(), from = effect.from, number = effect.number](errc code, bytes payload) {
+                if (auto const self = weak.lock())
+                    self->children_.answer(from, number, false, code, std::move(payload));
+            };
+        auto const link = found->link;
+        auto const failure = guarded([&] {
+            found->child->deliver(child_message{effect.from, std::move(effect.payload), std::move(reply)});
+        });
+        if (failure)
+            exit(link, false, *failure);
+    }
+
+    void answer(std::string const& to, std::uint64_t number, bool cast, errc code, bytes payload)
+    {
+        if (cast || shell_->stopped_)
+            return;
+        shell_->step([&](time_point now) { shell_->core_.on_call_answered(to, number, code, std::move(payload), now); });
+    }
+
+    // ---- turns -------------------------------------------------------------------------------------------------------
+
+    [[nodiscard]] time_point deadline() const { return timers_.deadline(); }
+
+    /// Runs the timers that are due.
+    void take_due_turns()
+    {
+        auto const until = now();
+        while (auto due = timers_.take_due(until))
+            take_turn(*due);
+    }
+
+    [[nodiscard]] bool exits_wait() const { return !exits_.empty(); }
+
+    /// Tells the core of the instances that have ended by themselves.
+    void take_exits()
+    {
+        for (auto& exit : std::exchange(exits_, {}))
+            take_exit(exit);
+    }
+
+private:
+    using instance = instance_table::instance;
+
+    struct pending_exit {
+        std::shared_ptr<child_link> link;
+        bool normal = true;
+        std::string reason;
+    };
+
+    // The reason why it failed, or none.
+    std::optional<std::string> start(instance& made, std::string const& type)
+    {
+        auto const factory = factories_.find(type);
+        if (factory == factories_.end())
+            return "type '" + type + "' is not registered on this node";
+        return guarded([&] {
+            made.child = factory->second(child_context{made.link});
+            made.child->start();
+        });
+    }
+
+    void finish_stop(child_id const& id)
+    {
+        auto* const found = instances_.find(id);
+        if (found == nullptr)
+            return;
+        auto const generation = found->link->generation;
+        std::optional<core::saved_state> saved;
+        if (found->save && found->child) {
+            std::optional<bytes> state;
+            (void)guarded([&] { state = found->child->save(); });
+            if (state && state->size() <= limits::checkpoint_size_max)
+                saved = core::saved_state{found->link->schema_version, std::move(*state)};
+        }
+        instances_.destroy(id);
+        report_stopped(id, generation, std::move(saved));
+    }
+
+    void report_stopped(child_id const& id, generation_number generation, std::optional<core::saved_state> saved)
+    {
+        shell_->step([&](time_point now) { shell_->core_.on_child_stopped(id, generation, std::move(saved), now); });
+    }
+
+    void take_exit(pending_exit& exit)
+    {
+        if (exit.link->host == nullptr)
+            return;
+        auto const id = exit.link->id;
+        auto const generation = exit.link->generation;
+        auto* const found = instances_.find(id, generation);
+        if (found == nullptr)
+            return;
+        if (found->stopping)
+            return finish_stop(id);
+        auto const start_failed = found->start_failing;
+        instances_.destroy(id);
+        if (start_failed)
+            return shell_->step([&](time_point now) { shell_->core_.on_child_start_failed(id, generation, exit.reason, now); });
+        auto const kind = exit.normal ? supervision::exit_kind::normal : supervision::exit_kind::failure;
+        shell_->step([&](time_point now) { shell_->core_.on_child_exit(id, generation, kind, exit.reason, now); });
+    }
+
+    void take_turn(child_timers::due& due)
+    {
+        if (due.turn) {
+            if (auto const failure = guarded([&] { due.turn(); }))
+                exit(due.link, false, *failure);
+            return;
+        }
+        auto const id = due.link->id; // past its shutdown deadline
+        auto const generation = due.link->generation;
+        instances_.destroy(id);
+        report_stopped(id, generation, std::nullopt);
+    }
+
+    // ---- child_host --------------------------------------------------------------------------------------------------
+
+    time_point now() const override { return shell_->runtime().now(); }
+
+    std::uint64_t set_timer(std::shared_ptr<child_link> const& link, duration after, unique_function<void()> turn) override
+    {
+        auto const number = timers_.set(link, saturating_add(now(), std::max(after, duration::zero())), std::move(turn));
+        shell_->pump_soon(); // to arm the timer
+        return number;
+    }
+
+    void cancel_timer(std::uint64_t timer) override { timers_.cancel(timer); }
+
+    void checkpoint(child_link& link, bytes data, checkpoint_done done) override
+    {
+        auto const number = ++last_checkpoint_;
+        shell_->pending_.checkpoints.add(number, std::move(done));
+        shell_->step([&](time_point now) {
+            shell_->core_.on_checkpoint(link.id, link.generation, {link.schema_version, std::move(data)}, number, now);
+        });
+    }
+
+    void call(child_id target, bytes payload, call_done done) override
+    {
+        shell_->call_child(std::move(target), std::move(payload), false, std::move(done));
+    }
+
+    void cast(child_id target, bytes payload) override
+    {
+        shell_->call_child(std::move(target), std::move(payload), true, [](error_code, bytes) {});
+    }
+
+    void exit(std::shared_ptr<child_link> const& link, bool normal, std::string reason) override
+    {
+        exits_.push_back({link, normal, std::move(reason)});
+        shell_->pump_soon();
+    }
+
+    void log(child_link const& link, std::string_view text) override { shell_->hooks_.log(link.id, text); }
+
+    void post(unique_function<void()> turn) override { shell_->runtime().post(std::move(turn)); }
+
+    Shell* shell_;
+    child_factories factories_;
+    instance_table instances_;
+    child_timers timers_;
+    std::vector<pending_exit> exits_;
+    std::uint64_t last_checkpoint_ = 0;
+};
+
+} // namespace drover::detail
+
+// drover/journal_runner.hpp
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace drover::detail {
+
+/// What a journal_runner tells, on the strand.
+class journal_user {
+public:
+    virtual void on_committed(std::uint64_t number) = 0;
+    /// It is tried again, unless the journal is being closed.
+    virtual void on_commit_failed(std::string_view reason) = 0;
+    /// What is left to commit before the journal is closed.
+    virtual std::optional<journal_batch> next_batch() = 0;
+
+protected:
+    ~journal_user() = default;
+};
+
+/// Does the blocking work of one journal beside a node's strand, one piece after the other. Decides nothing but when a commit
+/// that failed is tried again.
+///
+/// Used on the strand only. Owned by its user: it is called back only while that one lives.
+template <class Runtime, class Journal>
+class journal_runner {
+public:
+    static constexpr duration retry_after_min = std::chrono::milliseconds{100}; ///< doubled with each failure in a row
+    static constexpr duration retry_after_max = std::chrono::seconds{5};
+
+    using opened_handler = unique_function<void(journal_failure, journal_contents)>;
+    using closed_handler = unique_function<void()>;
+
+    journal_runner(Runtime runtime, std::shared_ptr<Journal> journal)
+        : runtime_{std::move(runtime)}, journal_{std::move(journal)}, timer_{runtime_}
+    {
+    }
+
+    /// `done` hears of it later. After a failure it may be called again.
+    void open(journal_identity who, std::weak_ptr<journal_user> user, opened_handler done)
+    {
+        struct opened {
+            journal_failure failure;
+            journal_contents contents;
+        };
+        user_ = std::move(user);
+        used_ = true;
+        auto const result = std::make_shared<opened>();
+        runtime_.offload(
+            [journal = journal_, who = std::move(who), result] { result->failure = journal->open(who, result->contents); },
+            [alive = user_, result, done = std::move(done)]() mutable {
+                if (auto const keep = alive.lock())
+                    done(std::move(result->failure), std::move(result->contents));
+            });
+    }
+
+    /// Pre: open, and what was given before is committed.
+    void commit(journal_batch batch)
+    {
+        expects(batch_ == nullptr, "a journal is given one batch at a time");
+        batch_ = std::make_shared<journal_batch const>(std::move(batch));
+        attempt();
+    }
+
+    /// Finishes the commit that is under way and what is left to commit, once, and closes: `done` is called afterwards; at once
+    /// when it was never opened. May be called again.
+    void close(closed_handler done)
+    {
+        if (!used_)
+            return done();
+        closing_ = true;
+        timer_.cancel();
+        finish(std::move(done));
+    }
+
+    /// Closes, and nothing is told any more. What was not committed is not.
+    void abandon()
+    {
+        if (!used_ || std::exchange(ended_, true))
+            return;
+        closing_ = true;
+        timer_.cancel();
+        runtime_.offload([journal = journal_] { journal->close(); }, [] {});
+    }
+
+private:
+    void attempt()
+    {
+        attempt([] {});
+    }
+
+    /// `then` is called when the user has been told how it went.
+    void attempt(closed_handler then)
+    {
+        in_flight_ = true;
+        auto const failure = std::make_shared<journal_failure>();
+        runtime_.offload([journal = journal_, batch = batch_, failure] { *failure = journal->commit(*batch); },
+            [this, alive = user_, failure, then = std::move(then)]() mutable {
+                if (auto const keep = alive.lock()) {
+                    on_attempted(*failure, *keep);
+                    then();
+                }
+            });
+    }
+
+    void on_attempted(journal_failure const& failure, journal_user& user)
+    {
+        in_flight_ = false;
+        if (ended_)
+            return;
+        if (!failure) {
+            retry_after_ = retry_after_min;
+            auto const number = std::exchange(batch_, nullptr)->number;
+            return user.on_committed(number);
+        }
+        user.on_commit_failed(failure.reason);
+        if (closing_)
+            return;
+        timer_.expires_at(saturating_add(runtime_.now(), retry_after_), [this, alive = user_] {
+            if (auto const keep = alive.lock())
+                attempt();
+        });
+        retry_after_ = std::min(2 * retry_after_, retry_after_max);
+    }
+
+    void finish(closed_handler done)
+    {
+        if (in_flight_) // behind it
+            return runtime_.offload([] {},
+                [this, alive = user_, done = std::move(done)]() mutable {
+                    if (auto const keep = alive.lock())
+                        finish(std::move(done));
+                });
+        if (batch_ == nullptr && !ended_)
+            if (auto const user = user_.lock())
+                if (auto next = user->next_batch())
+                    batch_ = std::make_shared<journal_batch const>(std::move(*next));
+        if (batch_ != nullptr && !ended_)
+            return attempt([this, tried = batch_, done = std::move(done)]() mutable {
+                ended_ = ended_ || batch_ == tried; // it failed: once is enough
+                finish(std::move(done));
+            });
+        ended_ = true;
+        runtime_.offload([journal = journal_] { journal->close(); },
+            [this, alive = user_, done = std::move(done)]() mutable {
+                if (auto const keep = alive.lock()) {
+                    used_ = closing_ = ended_ = false;
+                    batch_ = nullptr;
+                    done();
+                }
+            });
+    }
+
+    Runtime runtime_;
+    std::shared_ptr<Journal> journal_;
+    typename Runtime::timer_type timer_;
+    std::weak_ptr<journal_user> user_;
+    std::shared_ptr<journal_batch const> batch_; // not committed yet
+    duration retry_after_ = retry_after_min;
+    bool used_ = false; // opened, or perhaps
+    bool in_flight_ = false;
+    bool closing_ = false;
+    bool ended_ = false; // nothing more is committed
+};
+
+} // namespace drover::detail
+
+// drover/shell_journal.hpp
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace drover::detail {
+
+/// The journal of a supervisor's store, as its shell sees it: of a store without one, nothing, and everything is done at once.
+template <class Shell, class Runtime, class StateStore>
+class shell_journal {
+public:
+    shell_journal(Runtime const&, StateStore&) {}
+
+    template <class Done>
+    void open(journal_identity, std::shared_ptr<Shell> const&, Done&& done)
+    {
+        done(journal_failure{});
+    }
+
+    template <class Core>
+    void restore(Core&, time_point)
+    {
+    }
+
+    template <class Core>
+    void commit_next(Core&)
+    {
+    }
+
+    template <class Done>
+    void close(Done&& done)
+    {
+        done();
+    }
+
+    void abandon() {}
+};
+
+/// On the strand. The shell has `on_committed`, `on_commit_failed` and `next_batch`.
+template <class Shell, class Runtime, class StateStore>
+    requires keeps_a_journal<StateStore>
+class shell_journal<Shell, Runtime, StateStore> {
+public:
+    shell_journal(Runtime const& runtime, StateStore& store) : runner_{runtime, store.journal()} {}
+
+    /// `done` hears of it later: unless it failed, what was read is there for `restore`.
+    template <class Done>
+    void open(journal_identity who, std::shared_ptr<Shell> const& shell, Done done)
+    {
+        to_shell_.shell = shell.get();
+        runner_.open(std::move(who), std::shared_ptr<journal_user>{shell, &to_shell_},
+            [this, done = std::move(done)](journal_failure failure, journal_contents contents) mutable {
+                contents_ = std::move(contents);
+                done(std::move(failure));
+            });
+    }
+
+    /// Gives the core what was read.
+    template <class Core>
+    void restore(Core& core, time_point now)
+    {
+        core.restore(std::exchange(contents_, {}), now);
+    }
+
+    /// Commits what the core has written, unless a commit is under way.
+    template <class Core>
+    void commit_next(Core& core)
+    {
+        if (auto batch = core.take_batch())
+            runner_.commit(std::move(*batch));
+    }
+
+    /// `done` is called when another may open it.
+    template <class Done>
+    void close(Done done)
+    {
+        contents_ = {};
+        runner_.close(std::move(done));
+    }
+
+    /// Closes soon, and tells nobody.
+    void abandon() { runner_.abandon(); }
+
+private:
+    struct forwarding final : journal_user {
+        void on_committed(std::uint64_t number) override { shell->on_committed(number); }
+        void on_commit_failed(std::string_view reason) override { shell->on_commit_failed(reason); }
+        std::optional<journal_batch> next_batch() override { return shell->next_batch(); }
+
+        Shell* shell = nullptr;
+    };
+
+    forwarding to_shell_;
+    journal_runner<Runtime, typename StateStore::journal_type> runner_;
+    journal_contents contents_;
+};
+
+} // namespace drover::detail
+
+// drover/supervisor_hooks.hpp
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace drover::detail {
+
+/// Whom a supervisor tells what happens.
+struct supervisor_hooks {
+    std::vector<std::function<void(event const&)>> watchers;
+    std::vector<std::function<void(std::string const&)>> gave_up_handlers; ///< each is told once
+    std::function<void(child_id const&, std::string_view)> log_sink;
+
+    void tell(event const& what) const
+    {
+        for (auto const& watcher : watchers)
+            watcher(what);
+    }
+
+    void tell_gave_up(std::string const& reason)
+    {
+        for (auto const& told : std::exchange(gave_up_handlers, {}))
+            told(reason);
+    }
+
+    void log(child_id const& id, std::string_view text) const
+    {
+        if (log_sink)
+            log_sink(id, text);
     }
 };
 
@@ -11084,9 +14829,7 @@ struct pending_operations {
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11105,7 +14848,6 @@ namespace drover::detail {
 template <class Transport, class Membership, class Placement, class StateStore>
 class supervisor_shell final
     : public node_scope,
-      public child_host,
       public std::enable_shared_from_this<supervisor_shell<Transport, Membership, Placement, StateStore>> {
 public:
     using node_shell_type = node_shell<Transport, Membership>;
@@ -11113,9 +14855,11 @@ public:
     using core_type = core::supervisor_core<Placement, StateStore>;
     using done_handler = unique_function<void(errc)>;
     using command_handler = unique_function<void(error_code, child_ref)>;
+    using call_handler = unique_function<void(error_code, bytes)>;
 
     supervisor_shell(std::shared_ptr<node_shell_type> node, supervisor_options options, Placement placement, StateStore store)
-        : node_{std::move(node)}, scope_{hash64(options.name)}, name_{options.name}, options_error_{validate(options)},
+        : node_{std::move(node)}, scope_{hash64(options.name)}, name_{options.name},
+          options_error_{validate(options)}, journal_{node_->runtime(), store},
           core_{node_->self(), std::move(options), std::move(placement), std::move(store)}, timer_{node_->runtime()}
     {
     }
@@ -11123,7 +14867,7 @@ public:
     // Perhaps within the destructor of the execution context: nothing is called and nothing is posted from here.
     ~supervisor_shell()
     {
-        instances_.destroy_all();
+        children_.destroy_all();
         if (started_ && !stopped_)
             node_->remove_scope(name_);
     }
@@ -11137,10 +14881,10 @@ public:
     {
         expects(!name.empty() && name.size() <= limits::type_name_size_max, "a child type has a name of 1 to 255 octets");
         expects(static_cast<bool>(factory), "a child type has a factory");
-        factories_.insert_or_assign(std::move(name), std::move(factory));
+        children_.add_type(std::move(name), std::move(factory));
         if (!started_)
             return;
-        step([&](time_point now) { core_.set_types(names_of(factories_), now); });
+        step([&](time_point now) { core_.set_types(children_.types(), now); });
     }
 
     void start(done_handler done)
@@ -11153,9 +14897,9 @@ public:
             return done(code);
         started_ = true;
         start_done_ = std::move(done);
-        node_->start([weak = this->weak_from_this()](errc code) {
+        journal_.open({node_->name(), name_}, this->shared_from_this(), [weak = this->weak_from_this()](journal_failure failure) {
             if (auto const self = weak.lock())
-                self->on_node_started(code);
+                self->on_journal_opened(failure);
         });
     }
 
@@ -11163,7 +14907,7 @@ public:
     {
         if (!started_ || stopped_) {
             close();
-            return done(errc::success);
+            return journal_.close([done = std::move(done)]() mutable { done(errc::success); });
         }
         stop_done_.push_back(std::move(done));
         step([&](time_point now) { core_.stop(now); });
@@ -11182,13 +14926,19 @@ public:
         if (std::exchange(stopped_, true))
             return;
         timer_.cancel();
+        for (auto const& source : core_.state().sources.entries)
+            source.port->close();
         node_->remove_scope(name_);
-        instances_.destroy_all();
+        children_.destroy_all();
         if (start_done_)
             std::exchange(start_done_, nullptr)(errc::shutting_down);
         pending_.give_up();
-        for (auto& done : std::exchange(stop_done_, {}))
-            done(errc::success);
+        if (closing_ && stop_done_.empty())
+            return journal_.abandon();
+        journal_.close([self = this->shared_from_this()] {
+            for (auto& done : std::exchange(self->stop_done_, {}))
+                done(errc::success);
+        });
     }
 
     // ---- commands ----------------------------------------------------------------------------------------------------
@@ -11203,7 +14953,7 @@ public:
         });
     }
 
-    void call_child(child_id id, bytes payload, bool cast, call_done done)
+    void call_child(child_id id, bytes payload, bool cast, call_handler done)
     {
         if (stopped_)
             return done(make_error_code(errc::shutting_down), bytes{});
@@ -11211,6 +14961,13 @@ public:
             auto const number = core_.call(std::move(id), std::move(payload), cast, now);
             pending_.calls.add(number, std::move(done));
         });
+    }
+
+    void wait_for(version_token const& token, unique_function<void(error_code)> done)
+    {
+        if (stopped_)
+            return done(make_error_code(errc::shutting_down));
+        step([&](time_point now) { pending_.waits.add(core_.wait_for(token, now), std::move(done)); });
     }
 
     /// Reads the core. From any thread.
@@ -11223,23 +14980,37 @@ public:
 
     void watch(std::function<void(event const&)> watcher)
     {
-        watchers_.push_back(std::move(watcher));
+        hooks_.watchers.push_back(std::move(watcher));
         std::lock_guard const lock{mutex_};
         core_.want_events(true);
     }
 
-    void on_gave_up(std::function<void(std::string const&)> told) { gave_up_handlers_.push_back(std::move(told)); }
+    void on_gave_up(std::function<void(std::string const&)> told) { hooks_.gave_up_handlers.push_back(std::move(told)); }
 
-    void log_to(std::function<void(child_id const&, std::string_view)> sink) { log_sink_ = std::move(sink); }
+    void log_to(std::function<void(child_id const&, std::string_view)> sink) { hooks_.log_sink = std::move(sink); }
+
+    // ---- from the journal, where the store has one -------------------------------------------------------------------
+
+    void on_committed(std::uint64_t number)
+    {
+        step([&](time_point now) { core_.on_committed(number, now); });
+    }
+
+    void on_commit_failed(std::string_view reason)
+    {
+        step([&](time_point) { core_.on_commit_failed(reason); });
+    }
+
+    [[nodiscard]] std::optional<journal_batch> next_batch()
+    {
+        std::lock_guard const lock{mutex_};
+        return core_.take_batch();
+    }
 
 private:
-    using instance = instance_table::instance;
-
-    struct pending_exit {
-        std::shared_ptr<child_link> link;
-        bool normal = true;
-        std::string reason;
-    };
+    template <class>
+    friend class source_runner;
+    friend class shell_children<supervisor_shell>;
 
     // ---- steps -------------------------------------------------------------------------------------------------------
 
@@ -11276,12 +15047,11 @@ private:
         auto later = false;
         for (; round < rounds_max && !stopped_ && !later; ++round) {
             take_effects();
-            if (effects_.empty() && exits_.empty())
+            if (effects_.empty() && !children_.exits_wait())
                 break;
             later = !carry_out_effects();
             if (!later)
-                for (auto& exit : std::exchange(exits_, {}))
-                    take_exit(exit);
+                children_.take_exits();
         }
         pumping_ = false;
         if (closing_)
@@ -11303,6 +15073,7 @@ private:
             effects_ = {};
         effects_done_ = 0;
         core_.flush(node_->runtime().now());
+        journal_.commit_next(core_);
         effects_.swap(core_.effects());
     }
 
@@ -11325,7 +15096,7 @@ private:
         time_point deadline;
         {
             std::lock_guard const lock{mutex_};
-            deadline = std::min(core_.deadline(), timers_.deadline());
+            deadline = std::min(core_.deadline(), children_.deadline());
         }
         if (deadline == armed_for_)
             return;
@@ -11348,26 +15119,53 @@ private:
             core_.on_time(node_->runtime().now());
         }
         pumping_ = true;
-        auto const now = node_->runtime().now();
-        while (auto due = timers_.take_due(now))
-            take_turn(*due);
+        children_.take_due_turns();
         pumping_ = false;
         pump();
     }
 
-    // ---- from the node -----------------------------------------------------------------------------------------------
+    // ---- the start ---------------------------------------------------------------------------------------------------
+
+    void on_journal_opened(journal_failure const& failure)
+    {
+        if (stopped_)
+            return;
+        if (failure) {
+            event what{event_kind::journal_failed, node_->name(), 0, failure.reason};
+            carry_out(what);
+            return fail_start(failure.code);
+        }
+        node_->start([weak = this->weak_from_this()](errc code) {
+            if (auto const self = weak.lock())
+                self->on_node_started(code);
+        });
+    }
 
     void on_node_started(errc code)
     {
         if (stopped_)
             return;
-        if (code != errc::success) {
-            started_ = false;
-            node_->remove_scope(name_);
-            return std::exchange(start_done_, nullptr)(code);
-        }
-        step([&](time_point now) { core_.start(names_of(factories_), node_->current_view(), now); });
+        if (code != errc::success)
+            return fail_start(code);
+        step([&](time_point now) {
+            journal_.restore(core_, now);
+            core_.start(children_.types(), node_->current_view(), now);
+        });
     }
+
+    // It may be tried again.
+    void fail_start(errc code)
+    {
+        journal_.close([self = this->shared_from_this(), code] {
+            if (self->stopped_)
+                return; // and answered
+            self->started_ = false;
+            self->node_->remove_scope(self->name_);
+            std::exchange(self->start_done_, nullptr)(code);
+        });
+    }
+
+    // ---- from the node -----------------------------------------------------------------------------------------------
 
     void on_view(view const& members) override
     {
@@ -11409,101 +15207,15 @@ private:
         node_->send(effect.to, scope_, *effect.frame, effect.for_store);
     }
 
-    void carry_out(core::start_effect& effect)
-    {
-        auto const generation = effect.generation;
-        auto const link = std::make_shared<child_link>();
-        auto const& id = link->id;
-        link->host = this;
-        link->id = std::move(effect.id);
-        link->node = node_->name();
-        link->arguments = std::move(effect.arguments);
-        link->generation = generation;
-        link->cause = effect.cause;
-        if (effect.state) {
-            link->state = std::move(effect.state->data);
-            link->state_version = effect.state->schema_version;
-        }
-        auto& made = instances_.add(link);
-        if (auto const reason = start(made, effect.type)) {
-            instances_.destroy(id);
-            return step([&](time_point now) { core_.on_child_start_failed(id, generation, *reason, now); });
-        }
-        made.start_failing = made.child->start_is_failing();
-        if (made.start_failing)
-            return; // its exit says why
-        if (!link->ignored)
-            return step([&](time_point now) { core_.on_child_started(id, generation, now); });
-        instances_.destroy(id);
-        step([&](time_point now) { core_.on_child_start_ignored(id, generation, now); });
-    }
-
-    // The reason why it failed, or none.
-    std::optional<std::string> start(instance& made, std::string const& type)
-    {
-        auto const factory = factories_.find(type);
-        if (factory == factories_.end())
-            return "type '" + type + "' is not registered on this node";
-        return guarded([&] {
-            made.child = factory->second(child_context{made.link});
-            made.child->start();
-        });
-    }
-
-    void carry_out(core::stop_effect& effect)
-    {
-        auto* const found = instances_.find(effect.id, effect.generation);
-        if (found == nullptr)
-            return report_stopped(effect.id, effect.generation, std::nullopt);
-        found->stopping = true;
-        found->save = effect.save;
-        found->link->stopping = true;
-        auto result = stop_result::stopped;
-        if (effect.deadline != brutal_kill)
-            (void)guarded([&] { result = found->child->stop(); });
-        if (result == stop_result::stopped)
-            return finish_stop(effect.id);
-        if (effect.deadline != infinity)
-            timers_.set_deadline(found->link, saturating_add(now(), effect.deadline));
-    }
-
-    void carry_out(core::regrant_effect& effect)
-    {
-        if (auto* const found = instances_.find(effect.id, effect.old_generation)) {
-            found->link->generation = effect.generation;
-            (void)guarded([&] { found->child->regranted(effect.generation); });
-        }
-    }
-
-    void carry_out(core::deliver_effect& effect)
-    {
-        auto* const found = instances_.find(effect.id, effect.generation);
-        if (found == nullptr || found->stopping)
-            return answer(effect.from, effect.number, effect.cast, errc::restarting, {});
-        child_message::answer_function reply;
-        if (!effect.cast)
-            reply = [weak = this->weak_from_this(), from = effect.from, number = effect.number](errc code, bytes payload) {
-                if (auto const self = weak.lock())
-                    self->answer(from, number, false, code, std::move(payload));
-            };
-        auto const link = found->link;
-        auto const failure = guarded([&] {
-            found->child->deliver(child_message{effect.from, std::move(effect.payload), std::move(reply)});
-        });
-        if (failure)
-            exit(link, false, *failure);
-    }
-
-    void answer(std::string const& to, std::uint64_t number, bool cast, errc code, bytes payload)
-    {
-        if (cast || stopped_)
-            return;
-        step([&](time_point now) { core_.on_call_answered(to, number, code, std::move(payload), now); });
-    }
-
+    void carry_out(core::start_effect& effect) { children_.carry_out(effect); }
+    void carry_out(core::stop_effect& effect) { children_.carry_out(effect); }
+    void carry_out(core::regrant_effect& effect) { children_.carry_out(effect); }
+    void carry_out(core::deliver_effect& effect) { children_.carry_out(effect); }
     void carry_out(core::command_done_effect& effect) { pending_.complete(effect); }
     void carry_out(core::call_done_effect& effect) { pending_.complete(effect); }
     void carry_out(core::checkpoint_done_effect& effect) { pending_.complete(effect); }
+    void carry_out(core::wait_done_effect& effect) { pending_.complete(effect); }
+    void carry_out(core::read_source_effect& effect) { effect.source->read(effect.number); }
 
     void carry_out(core::started_effect&)
     {
@@ -11515,117 +15227,10 @@ private:
     {
         close();
         if (!effect.reason.empty())
-            for (auto const& told : std::exchange(gave_up_handlers_, {}))
-                told(effect.reason);
+            hooks_.tell_gave_up(effect.reason);
     }
 
-    void carry_out(event& what)
-    {
-        for (auto const& watcher : watchers_)
-            watcher(what);
-    }
-
-    // ---- instances ---------------------------------------------------------------------------------------------------
-
-    void finish_stop(child_id const& id)
-    {
-        auto* const found = instances_.find(id);
-        if (found == nullptr)
-            return;
-        auto const generation = found->link->generation;
-        std::optional<core::saved_state> saved;
-        if (found->save && found->child) {
-            std::optional<bytes> state;
-            (void)guarded([&] { state = found->child->save(); });
-            if (state && state->size() <= limits::checkpoint_size_max)
-                saved = core::saved_state{found->link->schema_version, std::move(*state)};
-        }
-        instances_.destroy(id);
-        report_stopped(id, generation, std::move(saved));
-    }
-
-    void report_stopped(child_id const& id, generation_number generation, std::optional<core::saved_state> saved)
-    {
-        step([&](time_point now) { core_.on_child_stopped(id, generation, std::move(saved), now); });
-    }
-
-    void take_exit(pending_exit& exit)
-    {
-        if (exit.link->host == nullptr)
-            return;
-        auto const id = exit.link->id;
-        auto const generation = exit.link->generation;
-        auto* const found = instances_.find(id, generation);
-        if (found == nullptr)
-            return;
-        if (found->stopping)
-            return finish_stop(id);
-        auto const start_failed = found->start_failing;
-        instances_.destroy(id);
-        if (start_failed)
-            return step([&](time_point now) { core_.on_child_start_failed(id, generation, exit.reason, now); });
-        auto const kind = exit.normal ? supervision::exit_kind::normal : supervision::exit_kind::failure;
-        step([&](time_point now) { core_.on_child_exit(id, generation, kind, exit.reason, now); });
-    }
-
-    void take_turn(child_timers::due& due)
-    {
-        if (due.turn) {
-            if (auto const failure = guarded([&] { due.turn(); }))
-                exit(due.link, false, *failure);
-            return;
-        }
-        auto const id = due.link->id; // past its shutdown deadline
-        auto const generation = due.link->generation;
-        instances_.destroy(id);
-        report_stopped(id, generation, std::nullopt);
-    }
-
-    // ---- child_host --------------------------------------------------------------------------------------------------
-
-    time_point now() const override { return node_->runtime().now(); }
-
-    std::uint64_t set_timer(std::shared_ptr<child_link> const& link, duration after, unique_function<void()> turn) override
-    {
-        auto const number = timers_.set(link, saturating_add(now(), std::max(after, duration::zero())), std::move(turn));
-        pump_soon(); // to arm the timer
-        return number;
-    }
-
-    void cancel_timer(std::uint64_t timer) override { timers_.cancel(timer); }
-
-    void checkpoint(child_link& link, bytes data, checkpoint_done done) override
-    {
-        auto const number = ++last_checkpoint_;
-        pending_.checkpoints.add(number, std::move(done));
-        step([&](time_point now) {
-            core_.on_checkpoint(link.id, link.generation, {link.schema_version, std::move(data)}, number, now);
-        });
-    }
-
-    void call(child_id target, bytes payload, call_done done) override
-    {
-        call_child(std::move(target), std::move(payload), false, std::move(done));
-    }
-
-    void cast(child_id target, bytes payload) override
-    {
-        call_child(std::move(target), std::move(payload), true, [](error_code, bytes) {});
-    }
-
-    void exit(std::shared_ptr<child_link> const& link, bool normal, std::string reason) override
-    {
-        exits_.push_back({link, normal, std::move(reason)});
-        pump_soon();
-    }
-
-    void log(child_link const& link, std::string_view text) override
-    {
-        if (log_sink_)
-            log_sink_(link.id, text);
-    }
-
-    void post(unique_function<void()> turn) override { node_->runtime().post(std::move(turn)); }
+    void carry_out(event& what) { hooks_.tell(what); }
 
     static constexpr unsigned rounds_max = 64;                // then others get a turn on the strand
     static constexpr std::size_t effects_kept_max = 4 * 1024; // room for so many is kept
@@ -11634,7 +15239,8 @@ private:
     std::uint64_t scope_;
     std::string name_;
     std::string options_error_;
-    mutable typename runtime_type::mutex_type mutex_; // guards core_
+    [[no_unique_address]] shell_journal<supervisor_shell, runtime_type, StateStore> journal_; // of the core's store
+    mutable typename runtime_type::mutex_type mutex_;                                         // guards core_
     core_type core_;
     typename runtime_type::timer_type timer_;
     time_point armed_for_ = never;
@@ -11645,21 +15251,15 @@ private:
     bool fed_ = false;
     bool closing_ = false;
 
-    child_factories factories_;
-    instance_table instances_;
-    child_timers timers_;
+    shell_children<supervisor_shell> children_{*this};
     std::remove_cvref_t<decltype(std::declval<core_type&>().effects())> effects_; // being carried out; kept for its room
     std::size_t effects_done_ = 0;
     bool sent_ = false; // something, since a start last waited for it
-    std::vector<pending_exit> exits_;
-    std::uint64_t last_checkpoint_ = 0;
 
     done_handler start_done_;
     std::vector<done_handler> stop_done_;
     pending_operations pending_;
-    std::vector<std::function<void(event const&)>> watchers_;
-    std::vector<std::function<void(std::string const&)>> gave_up_handlers_;
-    std::function<void(child_id const&, std::string_view)> log_sink_;
+    supervisor_hooks hooks_;
 };
 
 } // namespace drover::detail
@@ -11759,6 +15359,9 @@ class distributed_supervisor {
     static_assert(StateStore::capabilities.replicated || StateStore::capabilities.standalone,
         "drover: this StateStore is not replicated, so its children are lost with their node: wrap it in drover::standalone<> if "
         "that is wanted");
+    static_assert(!keeps_a_journal<StateStore> || offloading_runtime<typename Transport::runtime_type>,
+        "drover: this StateStore keeps a journal, whose commits block, and the Transport's runtime has no offload(work, done), "
+        "which would do them beside the strand (see docs/concepts/journal.md)");
 
 public:
     using transport_type = Transport;
@@ -11824,10 +15427,21 @@ public:
         shell_->add_type(std::move(name), make_child_factory(std::move(factory), get_executor()));
     }
 
+    // ---- sources of children -----------------------------------------------------------------------------------------
+
+    /// Runs what a list that is kept elsewhere says: see child/child_source.hpp and docs/child_sources.md. The same list is
+    /// registered, under the same name and in the same order, on every node that may read it. Before `async_start`.
+    void add_child_source(std::shared_ptr<child_source> source, child_source_options const& options = {})
+    {
+        detail::source_runner<shell_type>::add(shell_, std::move(source), options);
+    }
+
     // ---- life --------------------------------------------------------------------------------------------------------
 
     /// Joins: starts the node if it is not, and brings this scope level with the other members. Completes with
-    /// void(error_code): success, an error of `node::async_start`, `invalid_options`, `scope_in_use`, `already_running`.
+    /// void(error_code): success, an error of `node::async_start`, `invalid_options`, `scope_in_use`, `already_running`; with a
+    /// store that keeps a journal, which is read first, one of the group `journal_...` (the event `journal_failed` has the
+    /// sentence).
     template <class Token>
     auto async_start(Token&& token)
     {
@@ -11839,7 +15453,7 @@ public:
     }
 
     /// Leaves: hands every child on with its state, and says goodbye; stops its own node too. Completes with
-    /// void(error_code), success, at the latest after `drain_timeout`.
+    /// void(error_code), success, at the latest after `drain_timeout`, and when the store's journal, if it keeps one, is closed.
     template <class Token>
     auto async_stop(Token&& token)
     {
@@ -11857,13 +15471,13 @@ public:
 
     // ---- commands ----------------------------------------------------------------------------------------------------
     // Each completes once, with void(error_code, child_ref), at the latest after `operation_timeout`. `not_acknowledged`: it
-    // was done, and is not known to be held by as many members as `acknowledge` asks. `timed_out`: it may have been done.
-
-    // `outcome_unknown`: the supervisor stopped first.
+    // was done, and is not known to be held by as many members as `acknowledge` asks; the `child_ref` says by how many it is.
+    // `timed_out`: it may have been done. `outcome_unknown`: the supervisor stopped first.
 
     /// Starts a child, on the node that placement names. Completes when it runs and its spec is held by enough members.
     /// Errors: `already_started`, `already_present` (it is terminated), `start_failed` (nothing is left behind),
-    /// `invalid_spec`, `unknown_type`, `no_eligible_node`, `max_children`, `quarantined` (it is listed, and does not run).
+    /// `invalid_spec`, `unknown_type`, `no_eligible_node`, `max_children`, `quarantined` (it is listed, and does not run),
+    /// `owned_by_source`, `source_failed` (as for updates and deletions: docs/child_sources.md).
     template <class Token>
     auto async_start_child(child_spec spec, Token&& token)
     {
@@ -11900,6 +15514,22 @@ public:
         return command(core::command_kind::update, std::move(spec), token);
     }
 
+    // ---- reading one's writes ----------------------------------------------------------------------------------------
+
+    /// Waits until this node has seen what the answer to a command, on any node, says that it wrote (`child_ref::written`):
+    /// from then on `find`, `child_spec_of` and the other reads here give that, or what came later. Completes with
+    /// void(error_code), at the latest after `operation_timeout`, also when this node has never heard of the writer. Errors:
+    /// `timed_out`, `not_started`, `shutting_down`, `too_many_operations`.
+    ///
+    /// When the first node that carried the command out died before it had answered, the token names what the second one wrote.
+    template <class Token>
+    auto async_wait_for(version_token const& written, Token&& token)
+    {
+        return initiate<void(error_code)>(
+            [](shell_type& shell, auto done, version_token const& awaited) { shell.wait_for(awaited, std::move(done)); }, token,
+            version_token{written});
+    }
+
     // ---- messages ----------------------------------------------------------------------------------------------------
 
     /// Calls a child, wherever it runs, moving or not. Completes with void(error_code, bytes). Errors: `not_found`,
@@ -11930,6 +15560,12 @@ public:
         return shell_->read([&](auto& core) { return core.find(id); });
     }
 
+    /// This node has seen this write: reads give it, or what came later.
+    [[nodiscard]] bool has_seen(version_token const& written) const
+    {
+        return shell_->read([&](auto& core) { return core.has_seen(written); });
+    }
+
     /// Sorted by id. O(children log children).
     [[nodiscard]] std::vector<child_info> which_children(scope which = scope::cluster) const
     {
@@ -11940,6 +15576,19 @@ public:
     [[nodiscard]] child_counts count_children() const
     {
         return shell_->read([](auto& core) { return core.count_children(); });
+    }
+
+    /// What should run and no node accounts for, as this node sees it. An age beyond some `audit_interval`s, while members that
+    /// could run it are alive and a majority is together, is a defect. O(children whose owner is dead or missing).
+    [[nodiscard]] unaccounted_children unaccounted() const
+    {
+        return shell_->read([&](auto& core) { return core.unaccounted(shell_->runtime().now()); });
+    }
+
+    /// What does not add up in the books of this node, in a sentence; empty unless Drover has a defect. For tests. O(children).
+    [[nodiscard]] std::string inconsistency() const
+    {
+        return shell_->read([](auto& core) { return core.inconsistency(); });
     }
 
     [[nodiscard]] std::optional<child_spec> child_spec_of(child_id const& id) const
@@ -12021,8 +15670,9 @@ private:
     auto command(core::command_kind kind, child_spec&& spec, Token&& token)
     {
         return initiate<void(error_code, child_ref)>(
-            [kind](
-                shell_type& shell, auto done, child_spec&& wanted) { shell.command(kind, std::move(wanted), std::move(done)); },
+            [kind](shell_type& shell, auto done, child_spec&& wanted) {
+                detail::source_runner<shell_type>::command(shell, kind, std::move(wanted), std::move(done));
+            },
             token, std::move(spec));
     }
 

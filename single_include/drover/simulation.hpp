@@ -1407,6 +1407,7 @@ enum class event_kind : std::uint8_t {
     connection = 4, ///< a connection opens, fails or ends
     network = 5,    ///< something happens between hosts
     resume = 6,     ///< a pause ends
+    work = 7,       ///< blocking work of a host is done
 };
 
 /// The work of one event. Its inline size holds a frame's delivery and a `unique_function<void()>`.
@@ -1439,6 +1440,16 @@ public:
         if (shut_ || !is_current(owner))
             return {};
         return queue_.push(at < now_ ? now_ : at, {owner, kind, std::move(action)});
+    }
+
+    /// Schedules blocking work of a host: one after the other, each takes `length`. Inert when the life is over.
+    void schedule_work(life owner, duration length, event_action action)
+    {
+        if (owner.host == no_host || !is_current(owner))
+            return;
+        auto& until = hosts_[owner.host].working_until;
+        until = saturating_add(until < now_ ? now_ : until, length);
+        schedule(until, owner, event_kind::work, std::move(action));
     }
 
     bool cancel(event_handle handle) { return queue_.cancel(handle); }
@@ -1515,6 +1526,7 @@ public:
     {
         expects(!hosts_[host].alive, "a host has one life at a time");
         hosts_[host].alive = true;
+        hosts_[host].working_until = {};
         ++hosts_[host].epoch;
         return life_of(host);
     }
@@ -1576,6 +1588,7 @@ private:
         bool alive = false;
         bool paused = false;
         time_point paused_until{};
+        time_point working_until{};      // the end of all blocking work that was given to it
         std::vector<std::uint32_t> held; // slots of events whose time came during the pause
     };
 
@@ -2130,6 +2143,7 @@ private:
 
 #include <boost/asio/execution_context.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -2257,6 +2271,15 @@ public:
         kernel_.pause(which, length);
     }
 
+    /// How long the blocking work that is given to a host takes (`runtime::offload`), a commit to its disk for example. Counts
+    /// for what is given from then on.
+    void set_offload_latency(duration latency)
+    {
+        expects(latency >= duration::zero(), "a latency is not negative");
+        offload_latency_ = latency;
+    }
+    [[nodiscard]] duration offload_latency() const { return offload_latency_; }
+
     // The network. Hosts may be named before they live.
 
     /// How what is sent fares from now on.
@@ -2333,6 +2356,7 @@ private:
     }
 
     network_options options_;
+    duration offload_latency_ = std::chrono::milliseconds{1};
     kernel kernel_;
     switchboard switchboard_;
     std::unique_ptr<boost::asio::execution_context> context_;
@@ -2467,6 +2491,19 @@ public:
             post(std::move(turn));
         else if (events.is_current(life_))
             turn();
+    }
+
+    /// Runs `work`, then `done`, in one event of this life, `world::offload_latency()` after the work that was given before
+    /// it. A crash meanwhile destroys both unrun.
+    void offload(unique_function<void()> work, unique_function<void()> done)
+    {
+        auto& events = world_->events();
+        auto both = [&events, which = life_, work = std::move(work), done = std::move(done)]() mutable {
+            std::exchange(work, nullptr)();
+            if (events.is_current(which))
+                done();
+        };
+        events.schedule_work(life_, world_->offload_latency(), std::move(both));
     }
 
     /// A line about this host for the world's trace.

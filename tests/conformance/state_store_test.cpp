@@ -4,6 +4,7 @@
 
 #include <drover/conformance/state_store.hpp>
 #include <drover/store/crdt_store.hpp>
+#include <drover/store/memory_store.hpp>
 
 #include <drover/simulation/disk_journal.hpp>
 
@@ -16,7 +17,7 @@ using drover::crdt_store_options;
 using drover::conformance::check_state_store;
 namespace store_law = drover::conformance::store_law;
 
-/// A store of one node: nobody else hears of anything.
+/// A store of one node, written by somebody else: nobody else hears of anything.
 struct lonely_store : models::whole_state_store {
     static constexpr drover::store_capabilities capabilities{.ordered = true};
 
@@ -85,6 +86,18 @@ TEST_CASE("the simplest store that replicates is a StateStore", "[conformance]")
     auto const found = check_state_store<models::whole_state_store>();
     INFO(text_of(found));
     CHECK(found.passed());
+}
+
+TEST_CASE("memory_store is a StateStore, of one node", "[conformance]")
+{
+    for (auto const& found :
+        {check_state_store<drover::memory_store>(), check_state_store<drover::standalone<drover::memory_store>>()}) {
+        INFO(text_of(found));
+        CHECK(found.passed());
+        CHECK(found.holds(store_law::not_replicated));
+        CHECK(found.holds(store_law::removal));
+        CHECK_FALSE(found.holds(store_law::agree));
+    }
 }
 
 TEST_CASE("a store that is not replicated is held to what it can promise", "[conformance]")

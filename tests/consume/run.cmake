@@ -29,7 +29,6 @@ function(check_installed)
         share/cmake/drover/Findxxhash.cmake
         share/cmake/drover/drover-config-version.cmake
         share/cmake/drover/drover-config.cmake
-        share/cmake/drover/drover_json_targets.cmake
         share/cmake/drover/drover_targets.cmake
         share/doc/drover/LICENSE
         share/pkgconfig/drover-json.pc
@@ -93,13 +92,13 @@ function(check_answers)
     ask("found: 1, ${DROVER_VERSION}, net: \n?" "CONFIG")
     ask("found: 1, ${DROVER_VERSION}, net: TRUE" "0.1;CONFIG;REQUIRED;COMPONENTS;net")
     ask("found: 1, ${DROVER_VERSION}, net: TRUE" "CONFIG;REQUIRED;COMPONENTS;net;OPTIONAL_COMPONENTS;pigeon")
-    ask("found: 1, ${DROVER_VERSION}, net: TRUE" "CONFIG;REQUIRED;COMPONENTS;net;json")
+    ask("found: 1, ${DROVER_VERSION}, net: TRUE, sqlite: , drover::json is drover::drover;Boost::json" "CONFIG;REQUIRED;COMPONENTS;net;json")
     ask("found: 1, ${DROVER_VERSION}, net: TRUE, sqlite: TRUE, drover::sqlite" "CONFIG;REQUIRED;COMPONENTS;net;sqlite")
     ask("found: 1, ${DROVER_VERSION}, net: TRUE, sqlite: FALSE" "CONFIG;REQUIRED;COMPONENTS;net;OPTIONAL_COMPONENTS;sqlite"
         -DCMAKE_DISABLE_FIND_PACKAGE_SQLite3=ON)
     ask("Drover's component 'sqlite' needs SQLite 3.37, which was not found" "CONFIG;REQUIRED;COMPONENTS;sqlite"
         -DCMAKE_DISABLE_FIND_PACKAGE_SQLite3=ON)
-    ask("Drover has no component 'pigeon': there are 'net', 'sqlite' and, when it was installed with Boost.JSON, 'json'" "CONFIG;REQUIRED;COMPONENTS;pigeon")
+    ask("Drover has no component 'pigeon': there are 'net', 'json' and 'sqlite'" "CONFIG;REQUIRED;COMPONENTS;pigeon")
     ask("found: 0" "CONFIG;COMPONENTS;pigeon")
     ask("compatible with requested version \"0.2\"" "0.2;CONFIG;REQUIRED")
     ask("compatible with requested version \"1.0\"" "1.0;CONFIG;REQUIRED")
@@ -141,8 +140,8 @@ function(check_vcpkg_port)
     file(GLOB_RECURSE found RELATIVE "${CURRENT_PACKAGES_DIR}/share" "${CURRENT_PACKAGES_DIR}/share/*")
     list(SORT found)
     expect_equal("what the port leaves in share" "${found}" "drover/Findxxhash.cmake;drover/copyright;\
-drover/drover-config-version.cmake;drover/drover-config.cmake;drover/drover_json_targets.cmake;\
-drover/drover_targets.cmake;pkgconfig/drover-json.pc;pkgconfig/drover-net.pc;\
+drover/drover-config-version.cmake;drover/drover-config.cmake;drover/drover_targets.cmake;\
+pkgconfig/drover-json.pc;pkgconfig/drover-net.pc;\
 pkgconfig/drover-sqlite.pc;pkgconfig/drover.pc")
 endfunction()
 

@@ -11,8 +11,10 @@
 #include <drover/net/local_supervisor.hpp>
 #include <drover/process.hpp>
 #include <drover/simulation.hpp>
+#include <drover/simulation/disk_journal.hpp>
 #include <drover/simulation/local_supervisor.hpp>
 #include <drover/sqlite.hpp>
+#include <drover/store/memory_store.hpp>
 
 #include "../headers/use.hpp"
 
@@ -48,12 +50,15 @@ template class drover::core::supervisor_core<ring, crdt_store<>>;
 template class drover::simulation::event_queue<int>;
 template class drover::detail::node_shell<tcp_transport, static_members>;
 template class drover::detail::supervisor_shell<tcp_transport, static_members, ring, crdt_store<>>;
-template class drover::detail::source_runner<
-    drover::detail::supervisor_shell<tcp_transport, static_members, ring, crdt_store<>>>;
+template class drover::detail::source_runner<drover::detail::supervisor_shell<tcp_transport, static_members, ring, crdt_store<>>>;
 template class drover::node<tcp_transport, static_members>;
 template class drover::node<in_memory_transport, static_members>;
 template class drover::distributed_supervisor<tcp_transport>;
 template class drover::distributed_supervisor<in_memory_transport>;
+template struct drover::standalone<memory_store>;
+template class drover::distributed_supervisor<in_memory_transport, static_members, ring, standalone<memory_store>>;
+template class drover::core::awaited_writes<state>;
+template class drover::core::books<state>;
 template class drover::detail::local_supervisor_shell<net::runtime>;
 template class drover::local_supervisor<net::runtime>;
 template class drover::local_supervisor<simulation::runtime>;
@@ -94,6 +99,7 @@ void use_all(World& world)
     supervisor.async_restart_child("id", [](error_code, child_ref) {});
     supervisor.async_delete_child("id", [](error_code, child_ref) {});
     supervisor.async_update_child(spec, [](error_code, child_ref) {});
+    supervisor.async_wait_for(version_token{}, [](error_code) {});
     supervisor.async_call("id", "request", [](error_code, bytes) {});
     supervisor.cast("id", "message");
     supervisor.async_stop([](error_code) {});

@@ -513,6 +513,10 @@ TEST_CASE("what an operator terminated stays so; changes of what is listed are r
         CHECK(all.start(node, spec_of("a/3")) == errc::owned_by_source);
     }
     CHECK_FALSE(all["n1"].find("a/3"));
+    auto const reader = all.driver("list");
+    CHECK(all[reader].explain("a/2").find("it belongs to the source 'list', which this node reads") != std::string::npos);
+    CHECK(all[reader == "n1" ? "n2" : "n1"].explain("a/2").find("which another node reads") != std::string::npos);
+    CHECK(all["n4"].explain("a/2").find("source") == std::string::npos);
     CHECK_FALSE(all.restart("n3", "a/1"));
     all.world.run_for(2min);
     CHECK(all.running_ids() == ids{"a/1", "a/2"});
@@ -685,4 +689,54 @@ TEST_CASE("two runs with sources and one seed are equal", "[simulation][source]"
     };
     CHECK(digest_of(3) == digest_of(3));
     CHECK(digest_of(3) != digest_of(4));
+}
+
+TEST_CASE("no more operations are under way than the limit", "[simulation][source]")
+{
+    cluster all;
+    all.following.operations_count_max = 8;
+    auto& list = all.lists["list"];
+    all.add_three();
+    all.world.network().latency_min = 100ms;
+    all.world.network().latency_max = 100ms;
+    list.set(many("a/", 60));
+    list.tell();
+    all.world.run_for(90ms); // no answer has come
+    CHECK(all.starts.size() <= 8);
+    all.world.run_for(20s);
+    CHECK(all.running_ids() == many("a/", 60));
+}
+
+TEST_CASE("a start that is under way when its child leaves the list is not forgotten", "[simulation][source]")
+{
+    cluster all;
+    auto& list = all.lists["list"];
+    all.add_three();
+    all.world.network().latency_min = 100ms;
+    all.world.network().latency_max = 100ms;
+    list.set(many("a/", 30));
+    list.tell();
+    all.world.run_for(50ms); // others than the reader have not heard of theirs
+    CHECK(all.running_ids().size() < 20);
+    list.set({"a/1"});
+    list.tell();
+    all.world.run_for(5s);
+    CHECK(all.running_ids() == ids{"a/1"});
+    CHECK(all["n1"].which_children().size() == 1);
+}
+
+TEST_CASE("a source is read again when members came or went", "[simulation][source]")
+{
+    cluster all;
+    auto& list = all.lists["list"];
+    list.set({"a/1"});
+    all.add_three();
+    auto const reader = all.driver("list");
+    list.set({"a/2"}); // and nobody is told
+    all.world.run_for(5s);
+    CHECK(all.running_ids() == ids{"a/1"});
+    all.die(reader == "n1" ? "n2" : "n1");
+    all.world.run_for(5s);
+    CHECK(all.driver("list") == reader);
+    CHECK(all.running_ids() == ids{"a/2"});
 }

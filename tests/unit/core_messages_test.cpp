@@ -33,6 +33,7 @@ command_message a_command(command_kind kind)
     value.level = acknowledge{3};
     value.hops = 2;
     value.creation_known = std::uint64_t{9} << 16;
+    value.by_source = true;
     value.spec = {.id = "sensor-7", .type = "reader", .arguments = "now"};
     return value;
 }
@@ -123,6 +124,7 @@ TEST_CASE("commands keep every field; only a start and an update carry the whole
         CHECK(got.number == sent.number);
         CHECK(got.requester == sent.requester);
         CHECK(got.requester_origin == sent.requester_origin);
+        CHECK(got.by_source);
         CHECK(got.level == sent.level);
         CHECK(got.hops == sent.hops);
         CHECK(got.creation_known == sent.creation_known);

@@ -60,7 +60,7 @@ public:
     /// Before everything else, once. `changed` is to be called when the list may have changed: then it is read again. What
     /// comes together is taken together, and the list is read every `reread_interval` anyway.
     virtual void start(source_host& host, unique_function<void()> changed) = 0;
-    /// The end: nothing of `host` is used any more, and no handler is called.
+    /// The end: nothing of `host` is used any more, and no handler is called. Not called when the node's executor ends first.
     virtual void stop() = 0;
 
     /// Gives all of the list, or why it could not be read, by calling `done` once, now or later. One reading at a time. A

@@ -118,8 +118,8 @@ public:
     }
 
     /// Saves `data` (at most 1 MiB) as the state that the next instance starts with. Completes with void(error_code) once as
-    /// many members hold it as the supervisor's `acknowledge` says; `errc::not_acknowledged` when they did not in time,
-    /// `errc::superseded` when another instance took over.
+    /// many members hold it, or a later one that replaced it, as the supervisor's `acknowledge` says; `errc::not_acknowledged`
+    /// when they did not in time, `errc::superseded` when another instance took over, `errc::too_many_operations`.
     template <class Token>
     auto checkpoint(bytes data, Token&& token) const
     {

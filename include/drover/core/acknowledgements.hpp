@@ -45,10 +45,9 @@ public:
         }
     }
 
-    /// Gives up what is late, and calls `start` for a start that has waited for long enough. A command has a deadline of its own,
-    /// where it was given.
-    template <class Start>
-    void on_timer(time_point now, Start&& start)
+    /// Gives up what is late, and calls `give_up` for it. A command has a deadline of its own, where it was given.
+    template <class GiveUp>
+    void on_timer(time_point now, GiveUp&& give_up)
     {
         core_.hold_timer_set = false;
         for (auto at = core_.holds.begin(); at != core_.holds.end();) {
@@ -56,10 +55,8 @@ public:
             while (!queue.empty() && queue.front().deadline <= now) {
                 auto const late = std::move(queue.front());
                 queue.pop_front();
-                if (late.what == hold::kind::checkpoint)
-                    core_.effects.push_back(checkpoint_done_effect{late.number, errc::not_acknowledged});
-                else if (late.what == hold::kind::start)
-                    start(late);
+                if (late.what != hold::kind::command)
+                    give_up(late);
             }
             at = queue.empty() ? core_.holds.erase(at) : std::next(at);
         }

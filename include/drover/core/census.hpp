@@ -217,6 +217,9 @@ template <class State>
         text += "; it failed " + std::to_string(info.failures_in_row) + " times in a row";
     if (info.node_deaths > 0)
         text += "; " + std::to_string(info.node_deaths) + " nodes in a row died when it had just started on them";
+    if (auto const* const source = core.sources.owner_of(id))
+        text += "; it belongs to the source '" + source->port->name() + "', which "
+            + (source->driving ? "this node reads" : "another node reads");
     if (!info.reason.empty())
         text += "; reason: " + info.reason;
     return text;

@@ -119,6 +119,14 @@ struct launched_spec {
     }
 };
 
+/// What an instance saves while what it saved before is on its way to the others.
+struct checkpoint_backlog {
+    std::uint64_t in_flight = 0; ///< number of the newest that was written and is not known to be held; 0: none
+    time_point written{};        ///< that one
+    std::optional<saved_state> waiting;
+    std::vector<std::uint64_t> numbers; ///< that one's last, before it those that it replaced
+};
+
 /// Index into `supervisor_options::groups`.
 inline constexpr std::uint32_t no_group = ~std::uint32_t{0};
 
@@ -146,6 +154,7 @@ struct local_child {
     supervision::restart_window window;
     std::string reason; ///< of the last failure
     std::vector<waiter> waiters;
+    std::unique_ptr<checkpoint_backlog> checkpoints; ///< while there are any
 };
 
 /// One child, as this node knows it. Every field but `local` follows the store.

@@ -170,7 +170,13 @@ public:
 
     void on_hold_timer(time_point now)
     {
-        acknowledgements<State>{core_}.on_timer(now, [&](hold const& late) { held_enough(late); });
+        core_.input_time = now;
+        acknowledgements<State>{core_}.on_timer(now, [&](hold const& late) {
+            if (late.what == hold::kind::checkpoint)
+                settle_checkpoint(late, errc::not_acknowledged);
+            else
+                held_enough(late); // it has waited for long enough
+        });
     }
 
     /// Of a suspect: another member is to know that it is about to start before its code runs.
@@ -452,9 +458,17 @@ private:
             return;
         }
         if (done.what == hold::kind::checkpoint)
-            core_.effects.push_back(checkpoint_done_effect{done.number, outcome_of(done)});
+            settle_checkpoint(done, outcome_of(done));
         else if (auto* const child = core_.children.find(done.id))
             reconciler<State, commands>{core_, *this, time_point::min()}.on_start_due(*child, done.generation);
+    }
+
+    void settle_checkpoint(hold const& done, errc code)
+    {
+        core_.answer_checkpoints(done.covered, code);
+        core_.answer_checkpoints({done.number}, code);
+        if (auto* const child = core_.children.find(done.id))
+            lifecycle<State, commands>{core_, *this, core_.input_time}.on_checkpoint_settled(*child, done.number);
     }
 
     // What a minority saved is given up when others went on meanwhile: it is not acknowledged before that is settled.

@@ -55,31 +55,6 @@ struct sources_timer {}; ///< a source of children is to be looked at
 using core_timer = std::variant<child_timer, commands_timer, calls_timer, hold_timer, regroup_timer, audit_timer, drain_timer,
     initial_timer, form_timer, wait_timer, sources_timer>;
 
-/// A child that is to be started in its turn.
-struct start_in_turn {
-    std::int32_t priority = 0;
-    std::uint64_t ordinal = 0;
-    generation_number generation = 0;
-    child_id id;
-
-    /// For a heap whose first is started next.
-    static bool later(start_in_turn const& left, start_in_turn const& right)
-    {
-        if (left.priority != right.priority)
-            return left.priority < right.priority;
-        return left.ordinal != right.ordinal ? left.ordinal > right.ordinal : left.id > right.id;
-    }
-};
-
-/// Children that are restarted together.
-struct sibling_run {
-    std::vector<child_id> members; ///< in the order in which they start
-    std::size_t left = 0;          ///< so many of them may still run, when they stop one after another
-    std::size_t stopping = 0;      ///< so many of them, when they stop side by side
-    bool side_by_side = false;
-    time_point not_before{};
-};
-
 enum class phase : std::uint8_t { created, joining, running, draining, saying_goodbye, stopped };
 
 /// All that the core of one scope on one node knows. The rooms of the core (reconciler, regroup, commands, calls) are ways to
@@ -230,9 +205,17 @@ struct core_state {
     void drop_local(child_entry& child)
     {
         --instances_count;
+        if (child.local->checkpoints)
+            answer_checkpoints(child.local->checkpoints->numbers, errc::superseded);
         enter(*child.local, local_state::waiting);
         leave_group(child);
         child.local.reset();
+    }
+
+    void answer_checkpoints(std::vector<std::uint64_t> const& numbers, errc code)
+    {
+        for (auto const number : numbers)
+            emit(checkpoint_done_effect{number, code});
     }
 
     void enter(local_child& local, local_state next)

@@ -5,6 +5,7 @@
 #include <drover/core/core_state.hpp>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -126,6 +127,57 @@ public:
     }
 
     // ---- records -----------------------------------------------------------------------------------------------------
+
+    // ---- checkpoints -------------------------------------------------------------------------------------------------
+    //
+    // While one is on its way to the others, the newest of those that follow waits, so that an instance that saves as often as it
+    // can costs a write a round trip. Not for longer than a `retry_interval`: who is cut off tells those that hear it.
+
+    void checkpoint(child_entry& child, saved_state state, std::uint64_t number)
+    {
+        auto& backlog = child.local->checkpoints;
+        if (!backlog)
+            backlog = std::make_unique<checkpoint_backlog>();
+        if (backlog->numbers.size() >= core_.options.operations_count_max)
+            return core_.answer_checkpoints({number}, errc::too_many_operations);
+        backlog->waiting = std::move(state);
+        backlog->numbers.push_back(number);
+        if (backlog->in_flight == 0 || now_ - backlog->written >= core_.options.retry_interval)
+            write_checkpoint(child);
+    }
+
+    /// Writes what waits, if there is anything: when the one before is settled, and before the instance is replaced.
+    void write_checkpoint(child_entry& child)
+    {
+        if (!child.local->checkpoints || !child.local->checkpoints->waiting)
+            return;
+        auto& backlog = *child.local->checkpoints;
+        auto numbers = std::exchange(backlog.numbers, {});
+        auto state = std::move(*std::exchange(backlog.waiting, std::nullopt));
+        hold what;
+        what.version = core_.owned_here(child) ? save(child, std::move(state)) : 0;
+        if (what.version == 0)
+            return core_.answer_checkpoints(numbers, errc::superseded);
+        what.what = hold::kind::checkpoint;
+        what.number = numbers.back();
+        numbers.pop_back();
+        what.covered = std::move(numbers);
+        what.id = *child.id;
+        what.generation = child.local->claim.generation;
+        backlog.in_flight = what.number;
+        backlog.written = now_;
+        commands_.hold_until(core_.holders_of(core_.options.acknowledge), std::move(what), now_);
+    }
+
+    void on_checkpoint_settled(child_entry& child, std::uint64_t number)
+    {
+        if (!child.local || !child.local->checkpoints || child.local->checkpoints->in_flight != number)
+            return;
+        child.local->checkpoints->in_flight = 0;
+        write_checkpoint(child);
+        if (child.local->checkpoints->in_flight == 0)
+            child.local->checkpoints.reset();
+    }
 
     /// Writes what an instance saved, on the branch that it runs on. Returns the version of the write, 0 when it was outranked.
     std::uint64_t save(child_entry& child, saved_state state)

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace drover::core {
 
@@ -58,10 +59,36 @@ struct hold {
     std::uint64_t version = 0;
     time_point deadline{};
     enum class kind : std::uint8_t { command, checkpoint, start } what{};
-    std::string requester;    ///< of a command
-    std::uint64_t number = 0; ///< of the command, or of the checkpoint
-    child_id id;              ///< of a checkpoint or a start
+    std::string requester;              ///< of a command
+    std::uint64_t number = 0;           ///< of the command, or of the checkpoint
+    std::vector<std::uint64_t> covered; ///< earlier checkpoints that this one replaced
+    child_id id;                        ///< of a checkpoint or a start
     generation_number generation = 0;
+};
+
+/// A child that is to be started in its turn.
+struct start_in_turn {
+    std::int32_t priority = 0;
+    std::uint64_t ordinal = 0;
+    generation_number generation = 0;
+    child_id id;
+
+    /// For a heap whose first is started next.
+    static bool later(start_in_turn const& left, start_in_turn const& right)
+    {
+        if (left.priority != right.priority)
+            return left.priority < right.priority;
+        return left.ordinal != right.ordinal ? left.ordinal > right.ordinal : left.id > right.id;
+    }
+};
+
+/// Children that are restarted together.
+struct sibling_run {
+    std::vector<child_id> members; ///< in the order in which they start
+    std::size_t left = 0;          ///< so many of them may still run, when they stop one after another
+    std::size_t stopping = 0;      ///< so many of them, when they stop side by side
+    bool side_by_side = false;
+    time_point not_before{};
 };
 
 } // namespace drover::core

@@ -53,6 +53,7 @@ public:
     void on_start_failed(child_entry& child, std::string_view reason)
     {
         ++core_.counters.start_failures;
+        life_.write_checkpoint(child);
         core_.tell(event_kind::child_start_failed, *child.id, child.local->claim.generation, reason);
         switch (child.local->kind) {
         case start_kind::first: return undo_first_start(child, reason);
@@ -73,6 +74,7 @@ public:
     {
         auto const rule = child.local->spec.restart;
         auto const significant = child.local->spec.significant;
+        life_.write_checkpoint(child);
         core_.tell(event_kind::child_exited, *child.id, child.local->claim.generation, reason);
         if (kind == supervision::exit_kind::failure)
             ++core_.counters.failures;
@@ -90,6 +92,7 @@ public:
         auto const run = local.run;
         core_.tell(event_kind::child_stopped, *child.id, local.claim.generation);
         restarts_.account_run(child);
+        life_.write_checkpoint(child);
         if (saved && !planted(planted_fault::stop_not_awaited))
             life_.save(child, std::move(*saved));
         switch (local.cause) {
@@ -173,7 +176,10 @@ public:
         on_stopped(child, std::nullopt);
     }
 
-    std::uint64_t save(child_entry& child, saved_state state) { return life_.save(child, std::move(state)); }
+    void checkpoint(child_entry& child, saved_state state, std::uint64_t number)
+    {
+        life_.checkpoint(child, std::move(state), number);
+    }
     void remove_records(child_entry& child) { life_.remove_records(child); }
 
     /// A majority of the members is together again: what this node runs provisionally is settled, once whoever else runs it

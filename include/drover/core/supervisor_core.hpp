@@ -200,18 +200,7 @@ public:
             return state_.effects.push_back(checkpoint_done_effect{number, errc::superseded});
         if (saved.data.size() > limits::checkpoint_size_max)
             return state_.effects.push_back(checkpoint_done_effect{number, errc::message_too_large});
-        auto const version = working(now).save(*child, std::move(saved));
-        if (version == 0)
-            return state_.effects.push_back(checkpoint_done_effect{number, errc::superseded});
-        auto const holders = state_.holders_of(state_.options.acknowledge);
-        hold what;
-        what.version = version;
-        what.what = hold::kind::checkpoint;
-        what.number = number;
-        what.id = *child->id;
-        what.generation = generation;
-        ordering().hold_until(holders, std::move(what), now);
-        ordering().on_acknowledged();
+        working(now).checkpoint(*child, std::move(saved), number);
     }
 
     void on_call_answered(std::string const& caller, std::uint64_t number, errc code, bytes payload, time_point now)
@@ -246,25 +235,30 @@ public:
         return ordering().wrong_with(spec).empty();
     }
 
-    // ---- the journal, of a store that has one -------------------------------------------------------------------------
+    // ---- the journal, of a store that has one; for others, nothing -----------------------------------------------------
 
     /// What was on disk. Before `start`.
-    void restore(journal_contents contents, time_point now) requires keeps_a_journal<StateStore>
+    void restore(journal_contents contents, time_point now)
     {
         expects(state_.phase == phase::created, "a journal is read before the start");
-        state_.store.restore(std::move(contents));
+        if constexpr (keeps_a_journal<StateStore>)
+            state_.store.restore(std::move(contents));
         record_changes<state_type>{state_}.take_restored(now);
     }
 
     /// What is to be committed next, off the strand; `on_committed` with its number follows. Call after `flush`.
-    [[nodiscard]] std::optional<journal_batch> take_batch() requires keeps_a_journal<StateStore>
+    [[nodiscard]] std::optional<journal_batch> take_batch()
     {
-        return state_.store.take_batch();
+        if constexpr (keeps_a_journal<StateStore>)
+            return state_.store.take_batch();
+        else
+            return std::nullopt;
     }
 
-    void on_committed(std::uint64_t number, time_point now) requires keeps_a_journal<StateStore>
+    void on_committed(std::uint64_t number, time_point now)
     {
-        state_.store.on_committed(number, now);
+        if constexpr (keeps_a_journal<StateStore>)
+            state_.store.on_committed(number, now);
         if (std::exchange(state_.journal_failing, false))
             state_.tell(event_kind::journal_recovered, state_.self.name);
         take_store_effects(now);

@@ -43,7 +43,7 @@ struct value {
     std::int64_t number = 0; ///< an integer; one that does not fit is a `fraction`
     std::string text{};      ///< a string
     std::vector<value> elements{};
-    std::vector<member> members{};
+    std::vector<member> members;
 };
 
 struct member {
