@@ -90,9 +90,14 @@ public:
     void on_reply(node_id const& from, reply_message const& reply)
     {
         auto const found = core_.commands.find(reply.number);
-        if (found == core_.commands.end() || found->second.answered)
+        if (found == core_.commands.end())
             return;
         auto& operation = found->second;
+        if (operation.answered) {
+            if (reply.code == errc::superseded && from == operation.answerer)
+                complete(reply.number, reply.code, std::move(operation.ref), reply.reason);
+            return;
+        }
         operation.ref = {operation.message.spec.id, reply.node, reply.generation};
         auto code = reply.code;
         if (code == errc::superseded && operation.message.kind == command_kind::start
@@ -104,7 +109,7 @@ public:
             operation.ref.written = {origin_of(from), reply.version};
             operation.holders = reply.holders;
         }
-        if (code != errc::success || reply.holders <= 1)
+        if (code != errc::success || (reply.holders <= 1 && !State::durable))
             return complete(reply.number, code, std::move(operation.ref), reply.reason);
         operation.answered = true;
         operation.answerer = from;
@@ -151,7 +156,7 @@ public:
             reply.generation = ignored ? 0 : child.local->claim.generation; // nothing runs
             reply.node = core_.self.name;
             reply.reason = reason;
-            finish(waiting, std::move(reply), now);
+            finish(waiting, std::move(reply), now, &child);
         }
     }
 
@@ -245,8 +250,8 @@ public:
             core_.answered.pop_front();
     }
 
-    // A success is told at once to a requester elsewhere, which holds it too and can count; `held` follows.
-    void finish(waiter const& waiting, reply_message reply, time_point now)
+    // A success is told at once to a requester elsewhere, which holds it too and can count; `held` follows. `run`: what runs now.
+    void finish(waiter const& waiting, reply_message reply, time_point now, child_entry const* run = nullptr)
     {
         reply.number = waiting.number;
         auto const local = waiting.request.origin == core_.origin;
@@ -255,12 +260,16 @@ public:
             reply.version = waiting.version;
             reply.holders = holders.count;
         }
-        if (reply.code == errc::success && holders.count > 1) {
+        if (reply.code == errc::success && (holders.count > 1 || State::durable)) {
             hold what;
             what.version = waiting.version;
             what.what = hold::kind::command;
             what.requester = local ? std::string{} : waiting.requester;
             what.number = waiting.number;
+            if (run != nullptr && run->present && reply.generation != 0) {
+                what.id = *run->id;
+                what.creation = run->creation;
+            }
             hold_until(holders, std::move(what), now);
         }
         if (local)
@@ -450,17 +459,41 @@ private:
 
     void held_enough(hold const& done)
     {
-        if (done.what == hold::kind::command) {
-            if (done.requester.empty())
-                on_held(done.number);
-            else
-                core_.send(done.requester, encode(held_message{done.number}));
-            return;
-        }
+        if (done.what == hold::kind::command)
+            return stands(done) ? tell_held(done) : tell_outranked(done);
         if (done.what == hold::kind::checkpoint)
             settle_checkpoint(done, outcome_of(done));
         else if (auto* const child = core_.children.find(done.id))
             reconciler<State, commands>{core_, *this, time_point::min()}.on_start_due(*child, done.generation);
+    }
+
+    void tell_held(hold const& done)
+    {
+        if (done.requester.empty())
+            on_held(done.number);
+        else
+            core_.send(done.requester, encode(held_message{done.number}));
+    }
+
+    // Two sides of a split wrote about one id; of what lost, all that acknowledged it know what won, and so do we by now. A
+    // delete of this very creation is another matter: it came afterwards.
+    [[nodiscard]] bool stands(hold const& done) const
+    {
+        return done.creation == 0 || core_.is_present(done.id) || core_.creation_of(done.id) == done.creation
+            || core_.creation_of(done.id) == 0;
+    }
+
+    void tell_outranked(hold const& done)
+    {
+        reply_message reply;
+        reply.number = done.number;
+        reply.code = errc::superseded;
+        reply.node = core_.self.name;
+        reply.reason = "a delete on the other side of a split outranks it";
+        if (done.requester.empty())
+            on_reply(core_.self, reply);
+        else
+            core_.send(done.requester, encode(reply));
     }
 
     void settle_checkpoint(hold const& done, errc code)

@@ -63,6 +63,8 @@ template <class Placement, class StateStore>
 struct core_state {
     /// Placement looks at what each node carries: one node decides, and its decision stands.
     static constexpr bool by_load = Placement::capabilities.by_load;
+    /// What this node holds alone counts once it is on stable storage.
+    static constexpr bool durable = StateStore::capabilities.durable;
 
     core_state(node_id identity, supervisor_options configuration, Placement placement, StateStore replicated)
         : self{std::move(identity)}, origin{store::origin_of(self)}, options{std::move(configuration)},

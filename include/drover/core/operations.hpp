@@ -62,8 +62,9 @@ struct hold {
     std::string requester;              ///< of a command
     std::uint64_t number = 0;           ///< of the command, or of the checkpoint
     std::vector<std::uint64_t> covered; ///< earlier checkpoints that this one replaced
-    child_id id;                        ///< of a checkpoint or a start
+    child_id id;                        ///< of a checkpoint or a start; of a command that runs a child
     generation_number generation = 0;
+    std::uint64_t creation = 0; ///< of the child that a command runs
 };
 
 /// A child that is to be started in its turn.
