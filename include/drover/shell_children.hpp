@@ -11,6 +11,7 @@
 #include <drover/child/object.hpp>
 #include <drover/core/effects.hpp>
 #include <drover/error_code.hpp>
+#include <drover/supervision/restart_window.hpp>
 
 #include <algorithm>
 #include <cstdint>

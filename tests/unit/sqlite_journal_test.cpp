@@ -9,11 +9,13 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -382,6 +384,41 @@ TEST_CASE("a full disk fails the commit, leaves what was there, and the batch fi
     contents = contents_of(file);
     CHECK(contents.records.size() == number);
     CHECK(contents.origins == std::vector{origin(1, number)});
+}
+
+TEST_CASE("a write that the system refuses in its middle leaves what was there, and the batch is taken later")
+{
+    temporary_directory const directory;
+    auto const file = directory.file("journal");
+    auto const committed = make_file(file);
+    auto const result = in_child([&] {
+        sqlite_journal one{sqlite_options{file}};
+        journal_contents contents;
+        if (one.open(me, contents))
+            return 1;
+        std::signal(SIGXFSZ, SIG_IGN);
+        rlimit const small{60'000, RLIM_INFINITY}; // of each file, so in the middle of a frame of the log
+        rlimit const large{RLIM_INFINITY, RLIM_INFINITY};
+        ::setrlimit(RLIMIT_FSIZE, &small);
+        auto const batch = batch_of({record("large", 4, bytes(100'000, 'x')), record("child-1", 3, "new")}, {origin(1, 4)});
+        for (int i = 0; i < 3; ++i)
+            if (one.commit(batch).code != errc::journal_full)
+                return 2;
+        ::setrlimit(RLIMIT_FSIZE, &large);
+        one.close();
+        if (one.open(me, contents) || !equal(contents, committed))
+            return 3;
+        ::setrlimit(RLIMIT_FSIZE, &small);
+        if (!one.commit(batch))
+            return 4;
+        ::setrlimit(RLIMIT_FSIZE, &large);
+        if (one.commit(batch))
+            return 5;
+        one.close();
+        return one.open(me, contents) || contents.records.size() != 4 ? 6 : 0;
+    });
+    CHECK(result == 0);
+    CHECK(contents_of(file).records.size() == 4);
 }
 
 TEST_CASE("every octet that is flipped is noticed, or changes nothing")

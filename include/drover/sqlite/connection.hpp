@@ -3,6 +3,7 @@
 
 #include <drover/base/bytes.hpp>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -56,7 +57,9 @@ public:
         auto code = step();
         while (code == SQLITE_ROW)
             code = step();
+        auto const number = errno;
         reset();
+        errno = number; // of what failed
         return code == SQLITE_DONE ? SQLITE_OK : code;
     }
 

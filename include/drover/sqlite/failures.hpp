@@ -37,17 +37,22 @@ namespace drover::sqlite {
     return {code, std::move(sentence)};
 }
 
+/// The disk, what this user may have of it, or what a file may have, is used up.
+[[nodiscard]] inline bool says_full(int number) { return number == ENOSPC || number == EDQUOT || number == EFBIG; }
+
 /// As above, for an error of the operating system. `otherwise`: what it is when the number does not say.
 [[nodiscard]] inline journal_failure system_failure(int number, std::string_view file, errc otherwise)
 {
-    auto const full = number == ENOSPC || number == EDQUOT || number == EFBIG;
-    return failure_of(full ? errc::journal_full : otherwise, file, std::generic_category().message(number));
+    return failure_of(says_full(number) ? errc::journal_full : otherwise, file, std::generic_category().message(number));
 }
 
-/// As above, for the last error of a connection.
+/// As above, for the last error of a connection, with `errno` as that left it: of some errors SQLite does not keep the number.
 [[nodiscard]] inline journal_failure sqlite_failure(sqlite3* connection, int code, std::string_view file, errc otherwise)
 {
-    auto const number = connection == nullptr ? 0 : ::sqlite3_system_errno(connection);
+    auto const left = errno;
+    auto number = connection == nullptr ? 0 : ::sqlite3_system_errno(connection);
+    if (number == 0 && says_full(left))
+        number = left;
     std::string const text = ::sqlite3_errstr(code);
     switch (code & 0xff) {
     case SQLITE_BUSY:

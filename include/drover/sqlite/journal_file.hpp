@@ -167,6 +167,7 @@ namespace detail {
     ::close(descriptor);
     journal_failure failure;
     {
+        errno = 0;
         connection made;
         auto code = made.open(fresh, SQLITE_OPEN_READWRITE);
         if (code == SQLITE_OK)

@@ -13,6 +13,7 @@
 #include <drover/sqlite/schema.hpp>
 #include <drover/sqlite/sqlite_options.hpp>
 
+#include <cerrno>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -69,6 +70,7 @@ public:
         auto next = meta_;
         ++next.sums.commits;
         touched_.clear();
+        errno = 0;
         auto code = statements_.begin.run();
         if (code == SQLITE_OK)
             code = write(batch, next);
@@ -125,6 +127,7 @@ private:
 
     journal_failure open_file(journal_identity const& who, journal_contents& contents)
     {
+        errno = 0;
         if (auto const code = connection_.open(file_, SQLITE_OPEN_READWRITE); code != SQLITE_OK)
             return fail(code, errc::journal_unreadable);
         connection_.keep_log_on_close(true); // until we know that it is ours, and sound
