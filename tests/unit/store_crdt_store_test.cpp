@@ -564,6 +564,88 @@ TEST_CASE("a removal is remembered for a while, and until every member has seen 
     }
 }
 
+namespace {
+
+/// Carries messages while time passes.
+void pass(std::vector<replica*> const& all, time_point& now, drover::duration span)
+{
+    for (auto const end = now + span; now < end; now += milliseconds{20})
+        for (auto* const each : all) {
+            each->store.on_time(now);
+            each->store.flush(now);
+            for (auto const& [to, frame] : each->take())
+                for (auto* const other : all)
+                    if (other->id.name == to)
+                        other->store.on_message(each->id, frame, now);
+        }
+}
+
+/// Removes a key while it is the only member, and forgets that.
+void remove_alone(replica& who, bytes_view key, time_point& now)
+{
+    std::vector<node_id> const alone{who.id};
+    who.store.set_members(alone);
+    who.store.remove(record_table::spec, key, {9, 0});
+    pass({&who}, now, seconds{70});
+    REQUIRE(who.store.removals_count() == 0);
+}
+
+} // namespace
+
+TEST_CASE("two that each forgot what the other one never heard of drop what the other removed", "[store][crdt]")
+{
+    two_replicas pair;
+    auto now = at(seconds{1});
+    pair.a.store.on_peer_down(n2, now);
+    pair.b.store.on_peer_down(n1, now);
+    remove_alone(pair.a, "a", now);
+    remove_alone(pair.b, "b", now);
+    pair.a.put("c", "new");
+    meet(pair.a, pair.b, now);
+    CHECK_FALSE(pair.a.store.synchronised(n2));
+    CHECK_FALSE(pair.b.store.synchronised(n1));
+    pass({&pair.a, &pair.b}, now, seconds{5});
+    for (auto* const each : {&pair.a, &pair.b}) {
+        CHECK(each->value_of("a").empty());
+        CHECK(each->value_of("b").empty());
+        CHECK(each->value_of("c") == "new");
+        CHECK(each->store.size() == 1);
+        CHECK(each->store.dropped_count() == 1);
+        CHECK(each->store.listings_missed_count() == 0);
+    }
+    CHECK(pair.a.store.synchronised(n2));
+    CHECK(pair.b.store.synchronised(n1));
+}
+
+TEST_CASE("when all that remember a removal are gone, a replica goes on with what it has", "[store][crdt]")
+{
+    two_replicas pair;
+    auto now = at(seconds{1});
+    pair.a.store.on_peer_down(n2, now);
+    pair.b.store.on_peer_down(n1, now);
+    remove_alone(pair.a, "b", now);
+    pair.a.put("c", "new");
+    std::vector<node_id> const members{n1, n2};
+    for (auto* const each : {&pair.a, &pair.b})
+        each->store.set_members(members);
+    pair.a.store.on_peer_up(n2, now);
+    pair.b.store.on_peer_up(n1, now);
+    while (pair.b.value_of("c").empty()) { // until it has heard, and not a word more
+        for (auto const& [to, frame] : pair.b.take())
+            pair.a.store.on_message(n2, frame, now);
+        for (auto const& [to, frame] : pair.a.take())
+            if (pair.b.value_of("c").empty())
+                pair.b.store.on_message(n1, frame, now);
+    }
+    pair.b.store.on_peer_down(n1, now);
+    pass({&pair.b}, now, seconds{9});
+    CHECK_FALSE(pair.b.store.covers(pair.b.store.context(), n1));
+    pass({&pair.b}, now, seconds{2});
+    CHECK(pair.b.store.covers(pair.b.store.context(), n1));
+    CHECK(pair.b.store.listings_missed_count() == 1);
+    CHECK(pair.b.value_of("b") == "from b");
+}
+
 TEST_CASE("no frame, well-formed or not, makes a store fall over", "[store][crdt]")
 {
     drover::random_stream random{11};

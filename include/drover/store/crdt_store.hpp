@@ -313,6 +313,8 @@ public:
     [[nodiscard]] std::uint64_t divergences_count() const { return own_.divergences_count; }
     /// Records that were dropped because a listing did not have them.
     [[nodiscard]] std::uint64_t dropped_count() const { return own_.dropped_count; }
+    /// Times that nobody was there who could tell a listing, so that what was removed may have stayed.
+    [[nodiscard]] std::uint64_t listings_missed_count() const { return own_.listings_missed_count; }
     /// Records and markers of removals that are held.
     [[nodiscard]] std::size_t size() const { return own_.map.size(); }
     [[nodiscard]] std::size_t removals_count() const { return own_.map.removals().size(); }

@@ -13,6 +13,7 @@ struct crdt_store_options {
     duration retry_interval_max = std::chrono::seconds{2};
     duration sync_interval = std::chrono::seconds{1};      ///< between comparisons with one peer, in turn
     duration stream_timeout = std::chrono::seconds{1};     ///< for one piece of a large delta to be taken
+    duration listing_timeout = std::chrono::seconds{10};   ///< for one that remembers what was removed to answer
     duration removal_retention = std::chrono::seconds{30}; ///< for which the marker of a removal is kept at least
     std::size_t piece_size = 64 * 1024;                    ///< octets of a piece of a large delta, or one record more
     std::size_t delta_size_max = 1024 * 1024 * 1024;       ///< octets of all pieces of one delta that are taken from a peer

@@ -9,6 +9,7 @@
 #include <drover/wire/reader.hpp>
 #include <drover/wire/writer.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -33,13 +34,19 @@ public:
             own_.listing_from = {};
             if (!std::exchange(own_.listing_wanted, true))
                 own_.listing_at = now;
+            own_.listing_until = now + own_.options.listing_timeout;
         }
         own_.map.raise_forgotten(origin, range.forgotten);
     }
 
-    /// One after the other: any peer that has seen what was forgotten can tell.
+    /// One after the other: any peer that has seen what was forgotten can tell, unless it was told no more than we were. When all
+    /// that can are gone, we go on with what we have.
     void ask_for_listing(time_point now)
     {
+        if (own_.listing_until <= now) {
+            ++own_.listings_missed_count;
+            return finish();
+        }
         own_.listing_at = now + own_.options.retry_interval;
         own_.listing_piece.reset();
         auto next = own_.peers.upper_bound(own_.listing_of);
@@ -59,10 +66,13 @@ public:
         auto const number = in.number();
         auto const origin = in.fixed64();
         listing_position const from{origin, in.number()};
-        if (!in.complete())
+        auto const needs = causal_context::decode(in);
+        if (!needs || !in.complete())
             return false;
-        if (own_.listing_wanted)
-            return true; // somebody else knows
+        auto const is_unknown = std::any_of(needs->items().begin(), needs->items().end(),
+            [&](auto const& item) { return own_.listing_needs.at(item.origin) > 0; });
+        if (is_unknown || own_.arriving.complete)
+            return true; // another one knows; or it is asked again
         wire::writer out;
         out.u8(static_cast<std::uint8_t>(kind::listing)).number(number);
         list_from(own_.map, from).encode(out);
@@ -102,10 +112,20 @@ public:
         if (piece.next && found != own_.peers.end()) {
             own_.listing_from = *piece.next;
             own_.listing_at = now + own_.options.retry_interval;
+            own_.listing_until = now + own_.options.listing_timeout;
             return ask_for_piece(found->second);
         }
+        finish();
+    }
+
+private:
+    using kind = message_kind;
+
+    void finish()
+    {
         own_.listing_wanted = false;
-        own_.listing_at = never;
+        own_.listing_at = own_.listing_until = never;
+        own_.listing_piece.reset();
         own_.listing_needs = {};
         own_.effects.acknowledgement_changed = true;
         for (auto& [name, state] : own_.peers)
@@ -113,14 +133,12 @@ public:
                 own_.brought_level(state);
     }
 
-private:
-    using kind = message_kind;
-
     void ask_for_piece(peer_state const& state)
     {
         wire::writer out;
         out.u8(static_cast<std::uint8_t>(kind::list)).number(++own_.listing_number);
         out.fixed64(own_.listing_from.origin).number(own_.listing_from.sequence);
+        own_.listing_needs.encode(out);
         own_.send(state, out);
     }
 

@@ -19,7 +19,7 @@ enum class message_kind : std::uint8_t {
     delta = 3,   ///< what the sender believes that the receiver has not seen
     chunk = 4,   ///< number of the stream, index, whether it is the last, delta: a large delta comes in pieces
     taken = 5,   ///< number of the stream, index: that piece is in
-    list = 6,    ///< number of the question, position: what do you hold, from there on
+    list = 6,    ///< number of the question, position, context: what do you hold, from there on, if you remember these removals
     listing = 7, ///< number of the question, `listing`
 };
 

@@ -75,10 +75,12 @@ struct replica {
     std::string listing_of;
     std::uint64_t listing_number = 0;
     time_point listing_at = never;
+    time_point listing_until = never; ///< then it goes on without
 
     std::uint64_t rejected_count = 0;
     std::uint64_t divergences_count = 0;
     std::uint64_t dropped_count = 0;
+    std::uint64_t listings_missed_count = 0;
 
     // ---- who is there ------------------------------------------------------------------------------------------------
 
