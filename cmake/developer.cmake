@@ -5,10 +5,10 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
 
 add_library(drover_developer INTERFACE)
-if(NOT TARGET drover::json)
-    message(FATAL_ERROR "Drover's own tests, examples and benchmarks need Boost.JSON (libboost-json1.81-dev)")
+if(DROVER_BUILD_TESTS AND NOT TARGET drover::json)
+    message(FATAL_ERROR "Drover's own tests need Boost.JSON (libboost-json1.81-dev)")
 endif()
-target_link_libraries(drover_developer INTERFACE drover::net drover::json)
+target_link_libraries(drover_developer INTERFACE drover::net $<TARGET_NAME_IF_EXISTS:drover::json>)
 target_compile_options(drover_developer INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
 
 if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
