@@ -76,7 +76,7 @@ struct message_row {
 struct command_message : message_row<core::command_message> {
     command_message()
         : message_row{{core::command_kind::start, 1'000, "node-2", 0x123456789abcdef0, drover::acknowledge::majority, 0, 0, 0, 0,
-            0, typical_spec()}}
+            0, false, typical_spec()}}
     {
     }
 };
