@@ -35,9 +35,10 @@ using durable_store = drover::crdt_store<disk_journal>;
 
 time_point at(drover::duration since_start) { return time_point{} + since_start; }
 
-std::unique_ptr<durable_store> opened(node_id const& id, std::shared_ptr<disk> const& on)
+std::unique_ptr<durable_store> opened(
+    node_id const& id, std::shared_ptr<disk> const& on, drover::crdt_store_options options = {})
 {
-    auto made = std::make_unique<durable_store>(disk_journal{on});
+    auto made = std::make_unique<durable_store>(disk_journal{on}, options);
     made->open(id);
     drover::journal_contents contents;
     REQUIRE_FALSE(made->journal()->open({id.name, "test"}, contents));
@@ -207,6 +208,47 @@ TEST_CASE("a journal of things that cannot be is taken without them, and they ar
     CHECK(store.rejected_count() == 5);
     CHECK(value_of(store, "good") == "good");
     CHECK(store.size() == 1);
+}
+
+TEST_CASE("what came while a commit was under way is acknowledged by the next one", "[store][journaling]")
+{
+    node_id const one{"n1", 1};
+    node_id const two{"n2", 1};
+    std::vector<node_id> const members{one, two};
+    auto const a = opened(one, std::make_shared<disk>());
+    auto const b = opened(two, std::make_shared<disk>());
+    for (auto* const each : {a.get(), b.get()})
+        each->set_members(members);
+    auto const meet = [&] {
+        a->on_peer_up(two, at({}));
+        b->on_peer_up(one, at({}));
+        converse(*a, one, *b, two);
+    };
+    SECTION("pushed")
+    {
+        meet();
+        b->put(record_table::spec, "b", {}, "earlier");
+        b->flush(at({}));
+        auto const earlier = b->take_batch();
+        REQUIRE(earlier);
+        a->put(record_table::spec, "k", {}, "value");
+        a->flush(at({}));
+        converse(*a, one, *b, two);
+        b->on_committed(earlier->number, at({}));
+        converse(*a, one, *b, two);
+    }
+    SECTION("asked for")
+    {
+        a->put(record_table::spec, "k", {}, "value");
+        a->flush(at({}));
+        meet();
+    }
+    REQUIRE(value_of(*b, "k") == "value");
+    REQUIRE(commit(*a));
+    CHECK(a->held_by(2) == 0);
+    REQUIRE(commit(*b));
+    converse(*a, one, *b, two);
+    CHECK(a->held_by(2) == 1);
 }
 
 TEST_CASE("whenever the power fails, the journal is a state that the store once had", "[store][journaling]")

@@ -301,7 +301,7 @@ public:
             return;
         own_.effects.acknowledgement_changed = true;
         for (auto& [name, state] : own_.peers)
-            if (state.up && std::exchange(state.answer_due, false))
+            if (state.up && state.answer_due)
                 own_.tell_context(state, wanted::nothing);
     }
 

@@ -168,6 +168,8 @@ struct replica {
         auto const digest = wants != wanted::nothing && is_whole() ? std::optional{map.digest()} : std::nullopt;
         told_context::encode(out, wants, digest, map.context(), less && *less != map.context() ? &*less : nullptr);
         state.passed_on = 0;
+        auto const theirs = origin_of(state.id);
+        state.answer_due = less && less->at(theirs) < map.context().at(theirs);
         send(state, out);
     }
 

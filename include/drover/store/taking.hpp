@@ -146,7 +146,7 @@ public:
             tell_taken(*from, done.number, done.pieces.size() - 1);
         }
         for (auto& [name, state] : own_.peers) {
-            if (state.up && &state != from && std::exchange(state.answer_due, Replica::durable && state.answer_due))
+            if (state.up && &state != from && state.answer_due)
                 own_.tell_context(state, wanted::nothing);
             if (state.out)
                 pushing<Replica>{own_}.send_pieces(state, now);
