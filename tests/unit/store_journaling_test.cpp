@@ -251,6 +251,55 @@ TEST_CASE("what came while a commit was under way is acknowledged by the next on
     CHECK(a->held_by(2) == 1);
 }
 
+TEST_CASE("a journal never says that more was seen than is in it, also while a large delta is merged", "[store][journaling]")
+{
+    drover::crdt_store_options options;
+    options.piece_size = 1;
+    node_id const reader{"n1", 1};
+    node_id const sender{"n2", 1};
+    node_id const writer{"n3", 1};
+    auto const on = std::make_shared<disk>();
+    auto const store = opened(reader, on, options);
+    auto const other = opened(sender, std::make_shared<disk>(), options);
+    auto const third = opened(writer, std::make_shared<disk>(), options);
+    for (auto const* const key : {"k", "later 1", "later 2"})
+        other->put(record_table::spec, key, {9, 0}, "large");
+    other->flush(at({}));
+    store->on_peer_up(writer, at({}));
+    third->on_peer_up(reader, at({}));
+    converse(*store, reader, *third, writer);
+    auto written_before = false;
+    SECTION("written before it began")
+    {
+        written_before = true;
+        third->put(record_table::spec, "k", {1, 0}, "small");
+        third->flush(at({}));
+        converse(*store, reader, *third, writer);
+    }
+    SECTION("written while it is merged") {}
+    store->on_peer_up(sender, at({}));
+    other->on_peer_up(reader, at({}));
+    converse(*store, reader, *other, sender);
+    store->on_time(at({})); // one piece of it
+    REQUIRE(value_of(*store, "k") == "large");
+    REQUIRE_FALSE(store->has_seen(drover::origin_of(sender), 1));
+    if (!written_before) {
+        third->put(record_table::spec, "k", {1, 0}, "small");
+        third->flush(at({}));
+        converse(*store, reader, *third, writer);
+    }
+    commit(*store); // and the power fails
+    auto const after = opened({"n1", 2}, on, options);
+    INFO(value_of(*after, "k"));
+    CHECK((value_of(*after, "k") != "none" || !after->has_seen(drover::origin_of(writer), 1)));
+    for (int i = 1; i < 5; ++i)
+        store->on_time(at(milliseconds{i}));
+    REQUIRE(commit(*store));
+    CHECK(value_of(*opened({"n1", 3}, on, options), "k") == "large");
+    CHECK(opened({"n1", 4}, on, options)->has_seen(drover::origin_of(writer), 1));
+    store->effects().sends.clear();
+}
+
 TEST_CASE("whenever the power fails, the journal is a state that the store once had", "[store][journaling]")
 {
     for (std::uint64_t seed = 1; seed <= 40; ++seed) {

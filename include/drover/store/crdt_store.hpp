@@ -288,10 +288,11 @@ public:
         own_.flushed = own_.map.version();
     }
 
-    /// While a listing is awaited there is none: the journal would look as if the listing had been there.
+    /// While a listing is awaited there is none: the journal would look as if the listing had been there. Nor while a large delta
+    /// is merged: what was seen may have lost against what does not count as seen.
     [[nodiscard]] std::optional<journal_batch> take_batch()
     {
-        return own_.listing_wanted ? std::nullopt : own_.journal.take_batch(own_.map);
+        return own_.is_whole() ? own_.journal.take_batch(own_.map) : std::nullopt;
     }
 
     void on_committed(std::uint64_t number, time_point now)
