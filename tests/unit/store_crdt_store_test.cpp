@@ -620,3 +620,27 @@ TEST_CASE("nobody has seen more of a store's own writes than it made", "[store][
     CHECK(pair.a.store.rejected_count() == 1);
     CHECK_FALSE(pair.a.store.has_seen(drover::origin_of(n1), 2));
 }
+
+TEST_CASE("what was written here is pushed before a large delta replaces it", "[store][crdt]")
+{
+    crdt_store_options options;
+    options.piece_size = 1;
+    replica reader{n1, options};
+    replica sender{n2, options};
+    replica third{n3, options};
+    meet(reader, third, at({}));
+    for (auto const* const key : {"k", "later 1", "later 2"})
+        sender.put(key, "large", 9);
+    sender.store.flush(at({}));
+    reader.store.on_peer_up(n2, at({}));
+    sender.store.on_peer_up(n1, at({}));
+    converse(reader, sender, at({}));
+    reader.put("k", "small", 1); // and others have their turn before it is flushed
+    reader.store.on_time(at({}));
+    REQUIRE(reader.value_of("k") == "large");
+    REQUIRE_FALSE(reader.store.has_seen(drover::origin_of(n2), 1));
+    reader.store.flush(at({}));
+    converse(reader, third, at({}));
+    REQUIRE(third.store.has_seen(drover::origin_of(n1), 1));
+    CHECK(third.value_of("k") == "small");
+}

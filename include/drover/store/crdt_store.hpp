@@ -188,19 +188,10 @@ public:
     void flush(time_point now)
     {
         own_.note_time(now);
-        if (own_.flushed == own_.map.version())
-            return;
-        if (sync_at_ == never)
+        if (sync_at_ == never && own_.map.version() != 0)
             sync_at_ = now + own_.options.sync_interval;
-        auto const frames = pushing().cut_pushes();
-        own_.for_each_child(own_.self.name, [&](peer_state& state) {
-            for (auto const& frame : frames)
-                pushing().push(state, frame);
-        });
-        auto const again_at = now + own_.options.retry_interval * (own_.tree.direct() ? 1 : 2);
-        for (auto& [name, state] : own_.peers)
-            if (state.up && state.answered && state.push_again_at == never)
-                state.push_again_at = again_at;
+        if (own_.flushed != own_.map.version())
+            pushing().push_written(now);
     }
 
     [[nodiscard]] time_point deadline() const

@@ -26,7 +26,21 @@ class pushing {
 public:
     explicit pushing(Replica& own) : own_{own} {}
 
-    /// What was written since the last flush, in pieces.
+    /// Pre: something was written since the last time.
+    void push_written(time_point now)
+    {
+        auto const frames = cut_pushes();
+        own_.for_each_child(own_.self.name, [&](peer_state& state) {
+            for (auto const& frame : frames)
+                push(state, frame);
+        });
+        auto const again_at = now + own_.options.retry_interval * (own_.tree.direct() ? 1 : 2);
+        for (auto& [name, state] : own_.peers)
+            if (state.up && state.answered && state.push_again_at == never)
+                state.push_again_at = again_at;
+    }
+
+    /// What was written since the last time, in pieces.
     [[nodiscard]] std::vector<std::shared_ptr<bytes const>> cut_pushes()
     {
         std::vector<std::shared_ptr<bytes const>> frames;

@@ -128,7 +128,7 @@ public:
     {
         wire::reader in{own_.arriving.pieces[own_.arriving.taken]};
         auto const incoming = *decode_delta(in);
-        merge(incoming);
+        merge(incoming, now);
         own_.arriving.ranges.insert(own_.arriving.ranges.end(), incoming.ranges.begin(), incoming.ranges.end());
         own_.arriving.pieces[own_.arriving.taken] = {};
         own_.taking_at = now + duration{1}; // others have a turn in between
@@ -219,7 +219,7 @@ private:
                 return outcome::gap;
             }
         }
-        merge(incoming);
+        merge(incoming, now);
         see(&state, incoming.ranges, now);
         return outcome::taken;
     }
@@ -268,9 +268,14 @@ private:
         return true;
     }
 
-    void merge(delta const& incoming)
+    void merge(delta const& incoming, time_point now)
     {
         for (auto const& next : incoming.writes) {
+            // Whoever sees the number of our write has it, or what replaces it.
+            if (own_.flushed != own_.map.version())
+                if (auto const* const present = own_.map.find(next.table, next.key);
+                    present != nullptr && present->origin == own_.map.self() && present->sequence > own_.flushed)
+                    pushing<Replica>{own_}.push_written(now);
             causal_map::write write{origin_of(incoming.ranges[next.range].origin), next.sequence, next.stamp, next.rank,
                 next.removed, bytes{next.value}};
             if (own_.map.merge(next.table, next.key, std::move(write)))
