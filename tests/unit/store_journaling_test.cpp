@@ -300,6 +300,17 @@ TEST_CASE("a journal never says that more was seen than is in it, also while a l
     store->effects().sends.clear();
 }
 
+TEST_CASE("a write of a journal without a number, and of nobody, is left out", "[store][journaling]")
+{
+    durable_store store;
+    store.open({"n1", 5});
+    drover::journal_contents contents;
+    contents.records.push_back({record_table::spec, "of nobody", ~std::uint64_t{0}, 0, 1, {}, false, "value"});
+    store.restore(std::move(contents));
+    CHECK(store.rejected_count() == 1);
+    CHECK(store.size() == 0);
+}
+
 TEST_CASE("whenever the power fails, the journal is a state that the store once had", "[store][journaling]")
 {
     for (std::uint64_t seed = 1; seed <= 40; ++seed) {
