@@ -644,3 +644,24 @@ TEST_CASE("what was written here is pushed before a large delta replaces it", "[
     REQUIRE(third.store.has_seen(drover::origin_of(n1), 1));
     CHECK(third.value_of("k") == "small");
 }
+
+TEST_CASE("two writes under one number, in pieces of one delta, do no harm", "[store][crdt]")
+{
+    replica a{n1};
+    a.store.on_peer_up(n2, at({}));
+    a.take();
+    for (std::uint64_t index = 0; index < 2; ++index) {
+        drover::store::causal_map source;
+        source.open(n2);
+        source.write_local(record_table::spec, index == 0 ? "x" : "y", {}, false, "value");
+        drover::wire::writer out;
+        out.u8(static_cast<std::uint8_t>(drover::store::message_kind::chunk)).number(1).number(index).boolean(index == 1);
+        drover::store::encode_delta(source, {}, source.context().items(), out);
+        a.store.on_message(n2, out.take(), at({}));
+    }
+    a.store.on_time(at({}));
+    a.store.on_time(at(milliseconds{1}));
+    a.store.on_time(at(milliseconds{2}));
+    CHECK(a.value_of("x") == "value");
+    CHECK(a.value_of("y").empty());
+}

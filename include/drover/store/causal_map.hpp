@@ -114,7 +114,7 @@ public:
     /// the numbers, else O(newer ones of its origin).
     bool merge(record_table table, bytes_view key, write&& incoming)
     {
-        if (context_.at(incoming.origin) >= incoming.sequence)
+        if (context_.at(incoming.origin) >= incoming.sequence || has(incoming.origin, incoming.sequence))
             return false;
         if (clock_ < incoming.stamp)
             clock_ = incoming.stamp;
@@ -276,6 +276,13 @@ private:
         while (first->older->sequence > after) // ends: the oldest is not above
             first = first->older;
         return first;
+    }
+
+    // There is a write of this number. O(1) when all of its origin are older, else O(newer ones).
+    [[nodiscard]] bool has(origin_id origin, sequence_number sequence) const
+    {
+        auto const* const first = start_after(origin, sequence - 1);
+        return first != nullptr && first->sequence == sequence;
     }
 
     [[nodiscard]] std::uint64_t next_stamp()
