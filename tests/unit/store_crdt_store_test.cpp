@@ -665,3 +665,26 @@ TEST_CASE("two writes under one number, in pieces of one delta, do no harm", "[s
     CHECK(a.value_of("x") == "value");
     CHECK(a.value_of("y").empty());
 }
+
+TEST_CASE("while one sends much, others are not asked over and over", "[store][crdt]")
+{
+    crdt_store_options options;
+    options.piece_size = 1;
+    replica reader{n1, options};
+    replica sender{n2, options};
+    replica third{n3, options};
+    sender.put("a", "1");
+    sender.put("b", "2");
+    sender.store.flush(at({}));
+    third.put("c", "3");
+    third.store.flush(at({}));
+    reader.store.on_peer_up(n2, at({}));
+    sender.store.on_peer_up(n1, at({}));
+    for (auto const& [name, frame] : reader.take())
+        sender.store.on_message(n1, frame, at({}));
+    for (auto const& [name, frame] : sender.take())
+        reader.store.on_message(n2, frame, at({})); // the first piece; what follows takes its time
+    reader.take();
+    meet(reader, third, at({}));
+    CHECK(converse(reader, third, at({})) < 20);
+}

@@ -147,6 +147,11 @@ struct replica {
         return arriving.complete || (!arriving.pieces.empty() && now < arriving.until);
     }
 
+    [[nodiscard]] bool is_streaming_from_other(peer_state const& state, time_point now) const
+    {
+        return is_streaming(now) && arriving.from != state.id;
+    }
+
     // Doubles with every attempt that is not answered.
     [[nodiscard]] duration pause(peer_state& state) const
     {
@@ -176,7 +181,7 @@ struct replica {
     // While one peer sends much, others are asked what they have only: it may be the same.
     void ask(peer_state& state, time_point now)
     {
-        tell_context(state, is_streaming(now) && arriving.from != state.id ? wanted::context : wanted::all);
+        tell_context(state, is_streaming_from_other(state, now) ? wanted::context : wanted::all);
         state.ask_again_at = now + pause(state);
         state.ask_later_at = never;
     }

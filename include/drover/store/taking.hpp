@@ -51,7 +51,8 @@ public:
         pushing<Replica>{own_}.catch_up(state, now);
         if (own_.map.context().includes(content->seen))
             own_.brought_level(state);
-        else if (content->wants != wanted::nothing ? state.ask_again_at == never : !state.synchronised)
+        else if (content->wants != wanted::nothing ? state.ask_again_at == never
+                                                   : !state.synchronised && !own_.is_streaming_from_other(state, now))
             own_.ask(state, now);
         else if (state.ask_again_at == never && state.ask_later_at == never)
             state.ask_later_at = now + own_.options.retry_interval; // what it has from others is on its way to us too, as a rule
