@@ -688,3 +688,34 @@ TEST_CASE("while one sends much, others are not asked over and over", "[store][c
     meet(reader, third, at({}));
     CHECK(converse(reader, third, at({})) < 20);
 }
+
+TEST_CASE("who merges a large delta lists nothing: it does not hold what follows from what it has seen", "[store][crdt]")
+{
+    crdt_store_options options;
+    options.piece_size = 1;
+    replica reader{n1, options};
+    replica sender{n2, options};
+    replica third{n3, options};
+    third.put("k", "small", 1);
+    third.store.flush(at({}));
+    meet(reader, third, at({}));
+    for (auto const* const key : {"k", "later 1", "later 2"})
+        sender.put(key, "large", 9);
+    sender.store.flush(at({}));
+    reader.store.on_peer_up(n2, at({}));
+    sender.store.on_peer_up(n1, at({}));
+    converse(reader, sender, at({}));
+    reader.store.on_time(at({}));
+    REQUIRE(reader.value_of("k") == "large");
+    reader.take();
+    drover::wire::writer out;
+    out.u8(static_cast<std::uint8_t>(drover::store::message_kind::list)).number(1).fixed64(0).number(0);
+    auto const question = out.take();
+    reader.store.on_message(n3, question, at({}));
+    CHECK(reader.take().empty());
+    for (int i = 1; i < 5; ++i)
+        reader.store.on_time(at(milliseconds{i}));
+    reader.take();
+    reader.store.on_message(n3, question, at(milliseconds{5}));
+    CHECK(reader.take().size() == 1);
+}

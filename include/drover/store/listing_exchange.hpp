@@ -61,7 +61,7 @@ public:
         listing_position const from{origin, in.number()};
         if (!in.complete())
             return false;
-        if (own_.listing_wanted)
+        if (!own_.is_whole())
             return true; // somebody else knows
         wire::writer out;
         out.u8(static_cast<std::uint8_t>(kind::listing)).number(number);
