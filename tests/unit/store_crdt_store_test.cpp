@@ -719,3 +719,36 @@ TEST_CASE("who merges a large delta lists nothing: it does not hold what follows
     reader.store.on_message(n3, question, at(milliseconds{5}));
     CHECK(reader.take().size() == 1);
 }
+
+TEST_CASE("a stamp that is as large as can be stops nobody from writing", "[store][crdt]")
+{
+    replica a{n1};
+    replica b{n2};
+    meet(a, b, at({}));
+    drover::store::causal_map map;
+    node_id const broken{"n3", 1};
+    map.open(broken);
+    map.set_time(drover::store::stamp_max);
+    map.write_local(record_table::spec, "theirs", {}, false, "value");
+    REQUIRE(map.find(record_table::spec, "theirs")->stamp == drover::store::stamp_max);
+    drover::wire::writer out;
+    out.u8(static_cast<std::uint8_t>(drover::store::message_kind::delta));
+    drover::store::encode_delta(map, {}, map.context().items(), out);
+    a.store.on_message(broken, out.take(), at({}));
+    a.take();
+    a.put("ours", "1");
+    a.put("ours", "2");
+    a.store.flush(at({}));
+    CHECK(a.put("theirs", "ours") == 0); // outranked for good
+    CHECK(a.put("theirs", "ours", 1) != 0);
+    a.store.flush(at({}));
+    for (int i = 1; i < 5; ++i) {
+        a.store.on_time(at(seconds{i}));
+        b.store.on_time(at(seconds{i}));
+        converse(a, b, at(seconds{i}));
+    }
+    CHECK(b.store.rejected_count() == 0);
+    CHECK(b.value_of("ours") == "2");
+    CHECK(b.value_of("theirs") == "ours");
+    CHECK(a.store.digest() == b.store.digest());
+}

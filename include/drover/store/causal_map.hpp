@@ -19,6 +19,10 @@
 
 namespace drover::store {
 
+/// Stamps are microseconds of a clock, or a little more; a larger one is not honest, and would make the clocks of all others
+/// wrap.
+inline constexpr std::uint64_t stamp_max = std::uint64_t{1} << 62;
+
 /// A replicated map as a value: a delta-state CRDT with a causal context (Almeida, Shoker and Baquero 2018), one winner a key.
 ///
 /// Every write, removals included, takes the next sequence number of its origin (a dot). The map keeps the winning write of
@@ -104,7 +108,11 @@ public:
             return 0;
         if (present->sequence != 0 && present->rank > rank)
             return 0;
-        replace(*present, write{self_origin_, ++version_, next_stamp(), rank, removed, std::move(value)});
+        write next{self_origin_, version_ + 1, next_stamp(*present), rank, removed, std::move(value)};
+        if (present->sequence != 0 && !wins(next, *present))
+            return 0;
+        ++version_;
+        replace(*present, std::move(next));
         context_.raise(self_origin_, version_);
         return version_;
     }
@@ -116,8 +124,7 @@ public:
     {
         if (context_.at(incoming.origin) >= incoming.sequence || has(incoming.origin, incoming.sequence))
             return false;
-        if (clock_ < incoming.stamp)
-            clock_ = incoming.stamp;
+        follow(incoming.stamp);
         auto& present = get(table, key);
         if (present.sequence != 0 && !wins(incoming, present))
             return false;
@@ -229,7 +236,7 @@ public:
         auto const* const newest = state_of(kept.origin).newest;
         if (kept.sequence == 0 || (newest != nullptr && newest->sequence >= kept.sequence) || find(table, key) != nullptr)
             return false;
-        clock_ = std::max(clock_, kept.stamp);
+        follow(kept.stamp);
         replace(get(table, key), std::move(kept));
         return true;
     }
@@ -285,10 +292,14 @@ private:
         return first != nullptr && first->sequence == sequence;
     }
 
-    [[nodiscard]] std::uint64_t next_stamp()
+    // Not to where no honest clock gets: what is written here must always find room above it.
+    void follow(std::uint64_t stamp) { clock_ = std::max(clock_, std::min(stamp, stamp_max / 2)); }
+
+    // Above `present`, unless that is as large as can be.
+    [[nodiscard]] std::uint64_t next_stamp(write const& present)
     {
         clock_ = std::max(clock_ + 1, physical_);
-        return clock_;
+        return std::max(clock_, std::min(present.stamp + 1, stamp_max));
     }
 
     [[nodiscard]] static std::uint64_t digest_of(write const& of)

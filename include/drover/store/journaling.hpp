@@ -65,7 +65,7 @@ public:
         for (auto& record : contents.records) {
             causal_map::write write{
                 record.origin, record.sequence, record.stamp, record.rank, record.removed, std::move(record.value)};
-            if (record.sequence == 0 || map.context().at(record.origin) < record.sequence
+            if (record.sequence == 0 || record.stamp > stamp_max || map.context().at(record.origin) < record.sequence
                 || !map.restore(record.table, record.key, std::move(write)))
                 ++rejected;
             else
