@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -224,8 +225,13 @@ public:
     /// From now on, what changes is noted.
     void note_touched() { noting_ = true; }
 
-    /// The records that were written or dropped since the last call; one may be there twice.
-    [[nodiscard]] std::vector<key_type> take_touched() { return std::exchange(touched_, {}); }
+    /// The records that were written or dropped since the last call; one may be there twice. They are as many as twice the keys
+    /// at most, or a few, however often each was written.
+    [[nodiscard]] std::vector<key_type> take_touched()
+    {
+        touched_max_ = touched_min;
+        return std::exchange(touched_, {});
+    }
 
     void touch_again(key_type name) { touched_.push_back(std::move(name)); }
 
@@ -250,6 +256,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t touched_min = 1'024;
+
     struct origin_state {
         origin_id id;
         node_id node;
@@ -309,8 +317,16 @@ private:
 
     void touch(entry const& changed)
     {
-        if (noting_)
-            touched_.push_back({changed.table, *changed.key});
+        if (!noting_)
+            return;
+        if (touched_.size() >= touched_max_) {
+            std::sort(touched_.begin(), touched_.end(), [](auto const& left, auto const& right) {
+                return std::tie(left.table, left.key) < std::tie(right.table, right.key);
+            });
+            touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
+            touched_max_ = std::max(touched_min, 2 * touched_.size());
+        }
+        touched_.push_back({changed.table, *changed.key});
     }
 
     /// The record of a table among those of one key, or null. The first of them, which is part of the row, may be vacant: its
@@ -439,6 +455,7 @@ private:
     std::deque<removal> removals_;
     std::vector<entry*> walks_;
     std::vector<key_type> touched_;
+    std::size_t touched_max_ = touched_min; // when what is there twice is thrown out
     bool noting_ = false;
 };
 
