@@ -399,7 +399,8 @@ TEST_CASE("an origin is the node that was learned", "[store][map]")
     CHECK(map->self() == origin_of({"n1", 1}));
 }
 
-TEST_CASE("what is noted for a journal that takes nothing is as much as there are keys, however often they are written", "[store][map]")
+TEST_CASE(
+    "what is noted for a journal that takes nothing is as much as there are keys, however often they are written", "[store][map]")
 {
     auto map = opened({"n1", 1});
     map->note_touched();

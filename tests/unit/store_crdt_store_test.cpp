@@ -752,3 +752,33 @@ TEST_CASE("a stamp that is as large as can be stops nobody from writing", "[stor
     CHECK(b.value_of("theirs") == "ours");
     CHECK(a.store.digest() == b.store.digest());
 }
+
+TEST_CASE("who got a part of what was written at once holds what it has seen", "[store][crdt]")
+{
+    crdt_store_options options;
+    options.piece_size = 1;
+    replica a{n1, options};
+    replica b{n2, options};
+    meet(a, b, at({}));
+    auto const lost_after = GENERATE(1U, 2U, 3U);
+    a.put("k", "first");
+    a.put("other", "value");
+    a.put("k", "second");
+    a.store.flush(at({}));
+    auto sent = a.take();
+    if (sent.size() > lost_after)
+        sent.resize(lost_after);
+    for (auto const& [name, frame] : sent)
+        b.store.on_message(n1, frame, at({}));
+    CHECK((!b.store.has_seen(drover::origin_of(n1), 1) || !b.value_of("k").empty()));
+    b.take();
+    for (int i = 1; i < 5; ++i) {
+        a.store.on_time(at(seconds{i}));
+        b.store.on_time(at(seconds{i}));
+        converse(a, b, at(seconds{i}));
+        b.store.on_time(at(seconds{i}) + milliseconds{1});
+        b.store.on_time(at(seconds{i}) + milliseconds{2});
+    }
+    CHECK(b.value_of("k") == "second");
+    CHECK(b.value_of("other") == "value");
+}

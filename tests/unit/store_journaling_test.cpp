@@ -35,8 +35,7 @@ using durable_store = drover::crdt_store<disk_journal>;
 
 time_point at(drover::duration since_start) { return time_point{} + since_start; }
 
-std::unique_ptr<durable_store> opened(
-    node_id const& id, std::shared_ptr<disk> const& on, drover::crdt_store_options options = {})
+std::unique_ptr<durable_store> opened(node_id const& id, std::shared_ptr<disk> const& on, drover::crdt_store_options options = {})
 {
     auto made = std::make_unique<durable_store>(disk_journal{on}, options);
     made->open(id);
