@@ -1482,13 +1482,14 @@ namespace drover {
 /// that the simulation notices. `none`, which is what everybody else compiles with, plants none and costs nothing.
 enum class planted_fault : std::uint8_t {
     none = 0,
-    generation_kept = 1,        ///< a successor has the generation of the instance before it
-    claim_before_regroup = 2,   ///< the children of the dead are claimed before the living have told what they know
-    removal_forgotten = 3,      ///< the marker of a removal is dropped at once
-    acknowledged_too_early = 4, ///< one member is a majority
-    second_instance_kept = 5,   ///< an instance that lost a conflict goes on
-    stop_not_awaited = 6,       ///< a child is handed over without the state of the instance that stops
-    change_missed = 7,          ///< a record that another node changed is not looked at
+    generation_kept = 1,          ///< a successor has the generation of the instance before it
+    claim_before_regroup = 2,     ///< the children of the dead are claimed before the living have told what they know
+    removal_forgotten = 3,        ///< the marker of a removal is dropped at once
+    acknowledged_too_early = 4,   ///< one member is a majority
+    second_instance_kept = 5,     ///< an instance that lost a conflict goes on
+    stop_not_awaited = 6,         ///< a child is handed over without the state of the instance that stops
+    change_missed = 7,            ///< a record that another node changed is not looked at
+    acknowledged_uncommitted = 8, ///< what is not on stable storage counts as held
 };
 
 #ifdef DROVER_PLANTED_FAULT
@@ -1969,7 +1970,8 @@ using store_version = std::uint64_t;
 /// One life of one node as a writer, in short.
 using origin_id = std::uint64_t;
 
-[[nodiscard]] inline origin_id origin_of(node_id const& node) { return hash64(node.name, node.incarnation); }
+// Mixed first: of short inputs, XXH3 gives the same for seeds that differ as the inputs do.
+[[nodiscard]] inline origin_id origin_of(node_id const& node) { return hash64(node.name, mix64(node.incarnation)); }
 
 /// What a store wants done, and what it saw.
 struct store_effects {
@@ -3876,8 +3878,9 @@ struct hold {
     std::string requester;              ///< of a command
     std::uint64_t number = 0;           ///< of the command, or of the checkpoint
     std::vector<std::uint64_t> covered; ///< earlier checkpoints that this one replaced
-    child_id id;                        ///< of a checkpoint or a start
+    child_id id;                        ///< of a checkpoint or a start; of a command that runs a child
     generation_number generation = 0;
+    std::uint64_t creation = 0; ///< of the child that a command runs
 };
 
 /// A child that is to be started in its turn.
@@ -4649,6 +4652,8 @@ template <class Placement, class StateStore>
 struct core_state {
     /// Placement looks at what each node carries: one node decides, and its decision stands.
     static constexpr bool by_load = Placement::capabilities.by_load;
+    /// What this node holds alone counts once it is on stable storage.
+    static constexpr bool durable = StateStore::capabilities.durable;
 
     core_state(node_id identity, supervisor_options configuration, Placement placement, StateStore replicated)
         : self{std::move(identity)}, origin{store::origin_of(self)}, options{std::move(configuration)},
@@ -7863,10 +7868,15 @@ private:
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace drover::store {
+
+/// Stamps are microseconds of a clock, or a little more; a larger one is not honest, and would make the clocks of all others
+/// wrap.
+inline constexpr std::uint64_t stamp_max = std::uint64_t{1} << 62;
 
 /// A replicated map as a value: a delta-state CRDT with a causal context (Almeida, Shoker and Baquero 2018), one winner a key.
 ///
@@ -7953,7 +7963,11 @@ public:
             return 0;
         if (present->sequence != 0 && present->rank > rank)
             return 0;
-        replace(*present, write{self_origin_, ++version_, next_stamp(), rank, removed, std::move(value)});
+        write next{self_origin_, version_ + 1, next_stamp(*present), rank, removed, std::move(value)};
+        if (present->sequence != 0 && !wins(next, *present))
+            return 0;
+        ++version_;
+        replace(*present, std::move(next));
         context_.raise(self_origin_, version_);
         return version_;
     }
@@ -7963,10 +7977,9 @@ public:
     /// the numbers, else O(newer ones of its origin).
     bool merge(record_table table, bytes_view key, write&& incoming)
     {
-        if (context_.at(incoming.origin) >= incoming.sequence)
+        if (context_.at(incoming.origin) >= incoming.sequence || has(incoming.origin, incoming.sequence))
             return false;
-        if (clock_ < incoming.stamp)
-            clock_ = incoming.stamp;
+        follow(incoming.stamp);
         auto& present = get(table, key);
         if (present.sequence != 0 && !wins(incoming, present))
             return false;
@@ -8044,8 +8057,7 @@ public:
     void forget_removal()
     {
         auto const& oldest = removals_.front();
-        if (auto const* const found = find(oldest.key.table, oldest.key.key);
-            found != nullptr && found->removed && found->origin == oldest.origin && found->sequence == oldest.sequence) {
+        if (stands(oldest)) {
             raise_forgotten(oldest.origin, oldest.sequence);
             erase(oldest.key);
         }
@@ -8066,8 +8078,13 @@ public:
     /// From now on, what changes is noted.
     void note_touched() { noting_ = true; }
 
-    /// The records that were written or dropped since the last call; one may be there twice.
-    [[nodiscard]] std::vector<key_type> take_touched() { return std::exchange(touched_, {}); }
+    /// The records that were written or dropped since the last call; one may be there twice. They are as many as twice the keys
+    /// at most, or a few, however often each was written.
+    [[nodiscard]] std::vector<key_type> take_touched()
+    {
+        touched_max_ = touched_min;
+        return std::exchange(touched_, {});
+    }
 
     void touch_again(key_type name) { touched_.push_back(std::move(name)); }
 
@@ -8078,7 +8095,7 @@ public:
         auto const* const newest = state_of(kept.origin).newest;
         if (kept.sequence == 0 || (newest != nullptr && newest->sequence >= kept.sequence) || find(table, key) != nullptr)
             return false;
-        clock_ = std::max(clock_, kept.stamp);
+        follow(kept.stamp);
         replace(get(table, key), std::move(kept));
         return true;
     }
@@ -8092,6 +8109,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t touched_min = 1'024;
+
     struct origin_state {
         origin_id id;
         node_id node;
@@ -8127,10 +8146,21 @@ private:
         return first;
     }
 
-    [[nodiscard]] std::uint64_t next_stamp()
+    // There is a write of this number. O(1) when all of its origin are older, else O(newer ones).
+    [[nodiscard]] bool has(origin_id origin, sequence_number sequence) const
+    {
+        auto const* const first = start_after(origin, sequence - 1);
+        return first != nullptr && first->sequence == sequence;
+    }
+
+    // Not to where no honest clock gets: what is written here must always find room above it.
+    void follow(std::uint64_t stamp) { clock_ = std::max(clock_, std::min(stamp, stamp_max / 2)); }
+
+    // Above `present`, unless that is as large as can be.
+    [[nodiscard]] std::uint64_t next_stamp(write const& present)
     {
         clock_ = std::max(clock_ + 1, physical_);
-        return clock_;
+        return std::max(clock_, std::min(present.stamp + 1, stamp_max));
     }
 
     [[nodiscard]] static std::uint64_t digest_of(write const& of)
@@ -8140,8 +8170,16 @@ private:
 
     void touch(entry const& changed)
     {
-        if (noting_)
-            touched_.push_back({changed.table, *changed.key});
+        if (!noting_)
+            return;
+        if (touched_.size() >= touched_max_) {
+            std::sort(touched_.begin(), touched_.end(), [](auto const& left, auto const& right) {
+                return std::tie(left.table, left.key) < std::tie(right.table, right.key);
+            });
+            touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
+            touched_max_ = std::max(touched_min, 2 * touched_.size());
+        }
+        touched_.push_back({changed.table, *changed.key});
     }
 
     /// The record of a table among those of one key, or null. The first of them, which is part of the row, may be vacant: its
@@ -8223,7 +8261,23 @@ private:
         link(target);
         touch(target);
         if (target.removed)
-            removals_.push_back({{target.table, *target.key}, target.origin, target.sequence, never});
+            note_removal(target);
+    }
+
+    // Those that were replaced are left out now and then: a key may be removed often while somebody is away. O(1) amortised.
+    void note_removal(entry const& target)
+    {
+        if (removals_.size() >= removals_looked_at_) {
+            std::erase_if(removals_, [&](removal const& each) { return !stands(each); });
+            removals_looked_at_ = 2 * removals_.size() + removals_looked_at_min;
+        }
+        removals_.push_back({{target.table, *target.key}, target.origin, target.sequence, never});
+    }
+
+    [[nodiscard]] bool stands(removal const& each) const
+    {
+        auto const* const found = find(each.key.table, each.key.key);
+        return found != nullptr && found->removed && found->origin == each.origin && found->sequence == each.sequence;
     }
 
     void unlink(entry& target)
@@ -8267,9 +8321,13 @@ private:
     std::size_t size_ = 0;
     bytes_table<entry> rows_;           // by key: one record of it, with those of other tables behind
     std::vector<origin_state> origins_; // sorted by id
+    static constexpr std::size_t removals_looked_at_min = 1'024;
+
     std::deque<removal> removals_;
+    std::size_t removals_looked_at_ = removals_looked_at_min;
     std::vector<entry*> walks_;
     std::vector<key_type> touched_;
+    std::size_t touched_max_ = touched_min; // when what is there twice is thrown out
     bool noting_ = false;
 };
 
@@ -8289,6 +8347,7 @@ struct crdt_store_options {
     duration retry_interval_max = std::chrono::seconds{2};
     duration sync_interval = std::chrono::seconds{1};      ///< between comparisons with one peer, in turn
     duration stream_timeout = std::chrono::seconds{1};     ///< for one piece of a large delta to be taken
+    duration listing_timeout = std::chrono::seconds{10};   ///< for one that remembers what was removed to answer
     duration removal_retention = std::chrono::seconds{30}; ///< for which the marker of a removal is kept at least
     std::size_t piece_size = 64 * 1024;                    ///< octets of a piece of a large delta, or one record more
     std::size_t delta_size_max = 1024 * 1024 * 1024;       ///< octets of all pieces of one delta that are taken from a peer
@@ -8359,7 +8418,8 @@ public:
         for (auto& record : contents.records) {
             causal_map::write write{
                 record.origin, record.sequence, record.stamp, record.rank, record.removed, std::move(record.value)};
-            if (map.context().at(record.origin) < record.sequence || !map.restore(record.table, record.key, std::move(write)))
+            if (record.sequence == 0 || record.stamp > stamp_max || map.context().at(record.origin) < record.sequence
+                || !map.restore(record.table, record.key, std::move(write)))
                 ++rejected;
             else
                 changes.push_back({record.table, std::move(record.key)});
@@ -8470,10 +8530,6 @@ struct delta_range {
     /// whoever has not seen them.
     sequence_number forgotten = 0;
 };
-
-/// Stamps are microseconds of a clock, or a little more; a larger one is not honest, and would make the clocks of all others
-/// wrap.
-inline constexpr std::uint64_t stamp_max = std::uint64_t{1} << 62;
 
 /// One write of a delta; the views point into the frame.
 struct delta_write {
@@ -8785,7 +8841,7 @@ enum class message_kind : std::uint8_t {
     delta = 3,   ///< what the sender believes that the receiver has not seen
     chunk = 4,   ///< number of the stream, index, whether it is the last, delta: a large delta comes in pieces
     taken = 5,   ///< number of the stream, index: that piece is in
-    list = 6,    ///< number of the question, position: what do you hold, from there on
+    list = 6,    ///< number of the question, position, context: what do you hold, from there on, if you remember these removals
     listing = 7, ///< number of the question, `listing`
 };
 
@@ -8941,7 +8997,7 @@ struct peer_state {
     std::size_t in_flight = 0;        ///< octets pushed since it last told its context
     std::size_t passed_on = 0;        ///< octets that it passed on to us since we last told it ours
     bool behind = false;              ///< something was not pushed to it
-    bool answer_due = false;          ///< it is told once what it sent is on stable storage
+    bool answer_due = false;          ///< it is told once more of what it wrote is held
 
     std::optional<outgoing_stream> out;
 };
@@ -8950,6 +9006,7 @@ struct peer_state {
 
 // drover/store/listing_exchange.hpp
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -8974,13 +9031,19 @@ public:
             own_.listing_from = {};
             if (!std::exchange(own_.listing_wanted, true))
                 own_.listing_at = now;
+            own_.listing_until = now + own_.options.listing_timeout;
         }
         own_.map.raise_forgotten(origin, range.forgotten);
     }
 
-    /// One after the other: any peer that has seen what was forgotten can tell.
+    /// One after the other: any peer that has seen what was forgotten can tell, unless it was told no more than we were. When all
+    /// that can are gone, we go on with what we have.
     void ask_for_listing(time_point now)
     {
+        if (own_.listing_until <= now) {
+            ++own_.listings_missed_count;
+            return finish();
+        }
         own_.listing_at = now + own_.options.retry_interval;
         own_.listing_piece.reset();
         auto next = own_.peers.upper_bound(own_.listing_of);
@@ -9000,10 +9063,13 @@ public:
         auto const number = in.number();
         auto const origin = in.fixed64();
         listing_position const from{origin, in.number()};
-        if (!in.complete())
+        auto const needs = causal_context::decode(in);
+        if (!needs || !in.complete())
             return false;
-        if (own_.listing_wanted)
-            return true; // somebody else knows
+        auto const is_unknown = std::any_of(needs->items().begin(), needs->items().end(),
+            [&](auto const& item) { return own_.listing_needs.at(item.origin) > 0; });
+        if (is_unknown || own_.arriving.complete)
+            return true; // another one knows; or it is asked again
         wire::writer out;
         out.u8(static_cast<std::uint8_t>(kind::listing)).number(number);
         list_from(own_.map, from).encode(out);
@@ -9043,10 +9109,20 @@ public:
         if (piece.next && found != own_.peers.end()) {
             own_.listing_from = *piece.next;
             own_.listing_at = now + own_.options.retry_interval;
+            own_.listing_until = now + own_.options.listing_timeout;
             return ask_for_piece(found->second);
         }
+        finish();
+    }
+
+private:
+    using kind = message_kind;
+
+    void finish()
+    {
         own_.listing_wanted = false;
-        own_.listing_at = never;
+        own_.listing_at = own_.listing_until = never;
+        own_.listing_piece.reset();
         own_.listing_needs = {};
         own_.effects.acknowledgement_changed = true;
         for (auto& [name, state] : own_.peers)
@@ -9054,14 +9130,12 @@ public:
                 own_.brought_level(state);
     }
 
-private:
-    using kind = message_kind;
-
     void ask_for_piece(peer_state const& state)
     {
         wire::writer out;
         out.u8(static_cast<std::uint8_t>(kind::list)).number(++own_.listing_number);
         out.fixed64(own_.listing_from.origin).number(own_.listing_from.sequence);
+        own_.listing_needs.encode(out);
         own_.send(state, out);
     }
 
@@ -9089,16 +9163,35 @@ class pushing {
 public:
     explicit pushing(Replica& own) : own_{own} {}
 
-    /// What was written since the last flush, in pieces.
+    /// Pre: something was written since the last time.
+    void push_written(time_point now)
+    {
+        auto const frames = cut_pushes();
+        own_.for_each_child(own_.self.name, [&](peer_state& state) {
+            for (auto const& frame : frames)
+                push(state, frame);
+            if (frames.empty() && state.answered)
+                send_missing(state, now);
+            state.behind |= frames.empty();
+        });
+        auto const again_at = now + own_.options.retry_interval * (own_.tree.direct() ? 1 : 2);
+        for (auto& [name, state] : own_.peers)
+            if (state.up && state.answered && state.push_again_at == never)
+                state.push_again_at = again_at;
+    }
+
+    /// What was written since the last time, in pieces. None when one piece would lack what another one has replaced: who got
+    /// only the first would have seen a write, and hold neither. Then it is to be sent as one delta.
     [[nodiscard]] std::vector<std::shared_ptr<bytes const>> cut_pushes()
     {
         std::vector<std::shared_ptr<bytes const>> frames;
         auto after = std::exchange(own_.flushed, own_.map.version());
+        auto lacking = own_.flushed - after;
         auto const* at = own_.map.first_after(own_.map.self(), after);
         do {
             delta_writer piece;
             piece.begin_range(own_.self, after, 0); // what we removed is not forgotten before all have seen it
-            for (; at != nullptr && piece.size() < own_.options.piece_size; at = at->newer) {
+            for (; at != nullptr && piece.size() < own_.options.piece_size; at = at->newer, --lacking) {
                 piece.write(*at);
                 after = at->sequence;
             }
@@ -9109,6 +9202,8 @@ public:
             piece.append_to(out);
             frames.push_back(std::make_shared<bytes const>(out.take()));
         } while (at != nullptr);
+        if (frames.size() > 1 && lacking > 0)
+            frames.clear();
         return frames;
     }
 
@@ -9344,10 +9439,12 @@ struct replica {
     std::string listing_of;
     std::uint64_t listing_number = 0;
     time_point listing_at = never;
+    time_point listing_until = never; ///< then it goes on without
 
     std::uint64_t rejected_count = 0;
     std::uint64_t divergences_count = 0;
     std::uint64_t dropped_count = 0;
+    std::uint64_t listings_missed_count = 0;
 
     // ---- who is there ------------------------------------------------------------------------------------------------
 
@@ -9398,7 +9495,7 @@ struct replica {
     [[nodiscard]] causal_context const& held() const
     {
         if constexpr (durable)
-            return journal.committed();
+            return planted(planted_fault::acknowledged_uncommitted) ? map.context() : journal.committed();
         else
             return map.context();
     }
@@ -9415,6 +9512,11 @@ struct replica {
     [[nodiscard]] bool is_streaming(time_point now) const
     {
         return arriving.complete || (!arriving.pieces.empty() && now < arriving.until);
+    }
+
+    [[nodiscard]] bool is_streaming_from_other(peer_state const& state, time_point now) const
+    {
+        return is_streaming(now) && arriving.from != state.id;
     }
 
     // Doubles with every attempt that is not answered.
@@ -9438,13 +9540,15 @@ struct replica {
         auto const digest = wants != wanted::nothing && is_whole() ? std::optional{map.digest()} : std::nullopt;
         told_context::encode(out, wants, digest, map.context(), less && *less != map.context() ? &*less : nullptr);
         state.passed_on = 0;
+        auto const theirs = origin_of(state.id);
+        state.answer_due = less && less->at(theirs) < map.context().at(theirs);
         send(state, out);
     }
 
     // While one peer sends much, others are asked what they have only: it may be the same.
     void ask(peer_state& state, time_point now)
     {
-        tell_context(state, is_streaming(now) && arriving.from != state.id ? wanted::context : wanted::all);
+        tell_context(state, is_streaming_from_other(state, now) ? wanted::context : wanted::all);
         state.ask_again_at = now + pause(state);
         state.ask_later_at = never;
     }
@@ -9510,7 +9614,8 @@ public:
         pushing<Replica>{own_}.catch_up(state, now);
         if (own_.map.context().includes(content->seen))
             own_.brought_level(state);
-        else if (content->wants != wanted::nothing ? state.ask_again_at == never : !state.synchronised)
+        else if (content->wants != wanted::nothing ? state.ask_again_at == never
+                                                   : !state.synchronised && !own_.is_streaming_from_other(state, now))
             own_.ask(state, now);
         else if (state.ask_again_at == never && state.ask_later_at == never)
             state.ask_later_at = now + own_.options.retry_interval; // what it has from others is on its way to us too, as a rule
@@ -9520,8 +9625,8 @@ public:
     bool on_push(peer_state& state, wire::reader& in, bytes_view frame, time_point now)
     {
         auto const incoming = decode_delta(in);
-        if (!incoming || incoming->ranges.size() != 1)
-            return false;
+        if (!incoming || incoming->ranges.size() != 1 || incoming->ranges.front().forgotten != 0)
+            return false; // nothing is forgotten before all have seen it
         auto const& range = incoming->ranges.front();
         auto const is_new = own_.map.context().at(origin_of(range.origin)) < range.upto;
         auto const result = take(state, *incoming, now);
@@ -9587,7 +9692,7 @@ public:
     {
         wire::reader in{own_.arriving.pieces[own_.arriving.taken]};
         auto const incoming = *decode_delta(in);
-        merge(incoming);
+        merge(incoming, now);
         own_.arriving.ranges.insert(own_.arriving.ranges.end(), incoming.ranges.begin(), incoming.ranges.end());
         own_.arriving.pieces[own_.arriving.taken] = {};
         own_.taking_at = now + duration{1}; // others have a turn in between
@@ -9605,7 +9710,7 @@ public:
             tell_taken(*from, done.number, done.pieces.size() - 1);
         }
         for (auto& [name, state] : own_.peers) {
-            if (state.up && &state != from && std::exchange(state.answer_due, Replica::durable && state.answer_due))
+            if (state.up && &state != from && state.answer_due)
                 own_.tell_context(state, wanted::nothing);
             if (state.out)
                 pushing<Replica>{own_}.send_pieces(state, now);
@@ -9678,7 +9783,7 @@ private:
                 return outcome::gap;
             }
         }
-        merge(incoming);
+        merge(incoming, now);
         see(&state, incoming.ranges, now);
         return outcome::taken;
     }
@@ -9727,9 +9832,14 @@ private:
         return true;
     }
 
-    void merge(delta const& incoming)
+    void merge(delta const& incoming, time_point now)
     {
         for (auto const& next : incoming.writes) {
+            // Whoever sees the number of our write has it, or what replaces it.
+            if (own_.flushed != own_.map.version())
+                if (auto const* const present = own_.map.find(next.table, next.key);
+                    present != nullptr && present->origin == own_.map.self() && present->sequence > own_.flushed)
+                    pushing<Replica>{own_}.push_written(now);
             causal_map::write write{origin_of(incoming.ranges[next.range].origin), next.sequence, next.stamp, next.rank,
                 next.removed, bytes{next.value}};
             if (own_.map.merge(next.table, next.key, std::move(write)))
@@ -9917,19 +10027,10 @@ public:
     void flush(time_point now)
     {
         own_.note_time(now);
-        if (own_.flushed == own_.map.version())
-            return;
-        if (sync_at_ == never)
+        if (sync_at_ == never && own_.map.version() != 0)
             sync_at_ = now + own_.options.sync_interval;
-        auto const frames = pushing().cut_pushes();
-        own_.for_each_child(own_.self.name, [&](peer_state& state) {
-            for (auto const& frame : frames)
-                pushing().push(state, frame);
-        });
-        auto const again_at = now + own_.options.retry_interval * (own_.tree.direct() ? 1 : 2);
-        for (auto& [name, state] : own_.peers)
-            if (state.up && state.answered && state.push_again_at == never)
-                state.push_again_at = again_at;
+        if (own_.flushed != own_.map.version())
+            pushing().push_written(now);
     }
 
     [[nodiscard]] time_point deadline() const
@@ -10017,10 +10118,11 @@ public:
         own_.flushed = own_.map.version();
     }
 
-    /// While a listing is awaited there is none: the journal would look as if the listing had been there.
+    /// While a listing is awaited there is none: the journal would look as if the listing had been there. Nor while a large delta
+    /// is merged: what was seen may have lost against what does not count as seen.
     [[nodiscard]] std::optional<journal_batch> take_batch()
     {
-        return own_.listing_wanted ? std::nullopt : own_.journal.take_batch(own_.map);
+        return own_.is_whole() ? own_.journal.take_batch(own_.map) : std::nullopt;
     }
 
     void on_committed(std::uint64_t number, time_point now)
@@ -10030,7 +10132,7 @@ public:
             return;
         own_.effects.acknowledgement_changed = true;
         for (auto& [name, state] : own_.peers)
-            if (state.up && std::exchange(state.answer_due, false))
+            if (state.up && state.answer_due)
                 own_.tell_context(state, wanted::nothing);
     }
 
@@ -10042,6 +10144,8 @@ public:
     [[nodiscard]] std::uint64_t divergences_count() const { return own_.divergences_count; }
     /// Records that were dropped because a listing did not have them.
     [[nodiscard]] std::uint64_t dropped_count() const { return own_.dropped_count; }
+    /// Times that nobody was there who could tell a listing, so that what was removed may have stayed.
+    [[nodiscard]] std::uint64_t listings_missed_count() const { return own_.listings_missed_count; }
     /// Records and markers of removals that are held.
     [[nodiscard]] std::size_t size() const { return own_.map.size(); }
     [[nodiscard]] std::size_t removals_count() const { return own_.map.removals().size(); }
@@ -12289,9 +12393,14 @@ public:
     void on_reply(node_id const& from, reply_message const& reply)
     {
         auto const found = core_.commands.find(reply.number);
-        if (found == core_.commands.end() || found->second.answered)
+        if (found == core_.commands.end())
             return;
         auto& operation = found->second;
+        if (operation.answered) {
+            if (reply.code == errc::superseded && from == operation.answerer)
+                complete(reply.number, reply.code, std::move(operation.ref), reply.reason);
+            return;
+        }
         operation.ref = {operation.message.spec.id, reply.node, reply.generation};
         auto code = reply.code;
         if (code == errc::superseded && operation.message.kind == command_kind::start
@@ -12303,7 +12412,7 @@ public:
             operation.ref.written = {origin_of(from), reply.version};
             operation.holders = reply.holders;
         }
-        if (code != errc::success || reply.holders <= 1)
+        if (code != errc::success || (reply.holders <= 1 && !State::durable))
             return complete(reply.number, code, std::move(operation.ref), reply.reason);
         operation.answered = true;
         operation.answerer = from;
@@ -12350,7 +12459,7 @@ public:
             reply.generation = ignored ? 0 : child.local->claim.generation; // nothing runs
             reply.node = core_.self.name;
             reply.reason = reason;
-            finish(waiting, std::move(reply), now);
+            finish(waiting, std::move(reply), now, &child);
         }
     }
 
@@ -12444,8 +12553,8 @@ public:
             core_.answered.pop_front();
     }
 
-    // A success is told at once to a requester elsewhere, which holds it too and can count; `held` follows.
-    void finish(waiter const& waiting, reply_message reply, time_point now)
+    // A success is told at once to a requester elsewhere, which holds it too and can count; `held` follows. `run`: what runs now.
+    void finish(waiter const& waiting, reply_message reply, time_point now, child_entry const* run = nullptr)
     {
         reply.number = waiting.number;
         auto const local = waiting.request.origin == core_.origin;
@@ -12454,12 +12563,16 @@ public:
             reply.version = waiting.version;
             reply.holders = holders.count;
         }
-        if (reply.code == errc::success && holders.count > 1) {
+        if (reply.code == errc::success && (holders.count > 1 || State::durable)) {
             hold what;
             what.version = waiting.version;
             what.what = hold::kind::command;
             what.requester = local ? std::string{} : waiting.requester;
             what.number = waiting.number;
+            if (run != nullptr && run->present && reply.generation != 0) {
+                what.id = *run->id;
+                what.creation = run->creation;
+            }
             hold_until(holders, std::move(what), now);
         }
         if (local)
@@ -12649,17 +12762,41 @@ private:
 
     void held_enough(hold const& done)
     {
-        if (done.what == hold::kind::command) {
-            if (done.requester.empty())
-                on_held(done.number);
-            else
-                core_.send(done.requester, encode(held_message{done.number}));
-            return;
-        }
+        if (done.what == hold::kind::command)
+            return stands(done) ? tell_held(done) : tell_outranked(done);
         if (done.what == hold::kind::checkpoint)
             settle_checkpoint(done, outcome_of(done));
         else if (auto* const child = core_.children.find(done.id))
             reconciler<State, commands>{core_, *this, time_point::min()}.on_start_due(*child, done.generation);
+    }
+
+    void tell_held(hold const& done)
+    {
+        if (done.requester.empty())
+            on_held(done.number);
+        else
+            core_.send(done.requester, encode(held_message{done.number}));
+    }
+
+    // Two sides of a split wrote about one id; of what lost, all that acknowledged it know what won, and so do we by now. A
+    // delete of this very creation is another matter: it came afterwards.
+    [[nodiscard]] bool stands(hold const& done) const
+    {
+        return done.creation == 0 || core_.is_present(done.id) || core_.creation_of(done.id) == done.creation
+            || core_.creation_of(done.id) == 0;
+    }
+
+    void tell_outranked(hold const& done)
+    {
+        reply_message reply;
+        reply.number = done.number;
+        reply.code = errc::superseded;
+        reply.node = core_.self.name;
+        reply.reason = "a delete on the other side of a split outranks it";
+        if (done.requester.empty())
+            on_reply(core_.self, reply);
+        else
+            core_.send(done.requester, encode(reply));
     }
 
     void settle_checkpoint(hold const& done, errc code)

@@ -6,6 +6,7 @@
 
 // drover/sqlite/connection.hpp
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -59,7 +60,9 @@ public:
         auto code = step();
         while (code == SQLITE_ROW)
             code = step();
+        auto const number = errno;
         reset();
+        errno = number; // of what failed
         return code == SQLITE_DONE ? SQLITE_OK : code;
     }
 
@@ -187,17 +190,22 @@ namespace drover::sqlite {
     return {code, std::move(sentence)};
 }
 
+/// The disk, what this user may have of it, or what a file may have, is used up.
+[[nodiscard]] inline bool says_full(int number) { return number == ENOSPC || number == EDQUOT || number == EFBIG; }
+
 /// As above, for an error of the operating system. `otherwise`: what it is when the number does not say.
 [[nodiscard]] inline journal_failure system_failure(int number, std::string_view file, errc otherwise)
 {
-    auto const full = number == ENOSPC || number == EDQUOT || number == EFBIG;
-    return failure_of(full ? errc::journal_full : otherwise, file, std::generic_category().message(number));
+    return failure_of(says_full(number) ? errc::journal_full : otherwise, file, std::generic_category().message(number));
 }
 
-/// As above, for the last error of a connection.
+/// As above, for the last error of a connection, with `errno` as that left it: of some errors SQLite does not keep the number.
 [[nodiscard]] inline journal_failure sqlite_failure(sqlite3* connection, int code, std::string_view file, errc otherwise)
 {
-    auto const number = connection == nullptr ? 0 : ::sqlite3_system_errno(connection);
+    auto const left = errno;
+    auto number = connection == nullptr ? 0 : ::sqlite3_system_errno(connection);
+    if (number == 0 && says_full(left))
+        number = left;
     std::string const text = ::sqlite3_errstr(code);
     switch (code & 0xff) {
     case SQLITE_BUSY:
@@ -520,6 +528,7 @@ namespace detail {
     ::close(descriptor);
     journal_failure failure;
     {
+        errno = 0;
         connection made;
         auto code = made.open(fresh, SQLITE_OPEN_READWRITE);
         if (code == SQLITE_OK)
@@ -689,6 +698,7 @@ struct sqlite_options {
 
 // drover/sqlite/sqlite_journal.hpp
 
+#include <cerrno>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -745,6 +755,7 @@ public:
         auto next = meta_;
         ++next.sums.commits;
         touched_.clear();
+        errno = 0;
         auto code = statements_.begin.run();
         if (code == SQLITE_OK)
             code = write(batch, next);
@@ -801,6 +812,7 @@ private:
 
     journal_failure open_file(journal_identity const& who, journal_contents& contents)
     {
+        errno = 0;
         if (auto const code = connection_.open(file_, SQLITE_OPEN_READWRITE); code != SQLITE_OK)
             return fail(code, errc::journal_unreadable);
         connection_.keep_log_on_close(true); // until we know that it is ours, and sound

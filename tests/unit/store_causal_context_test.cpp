@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 
 namespace {
 
@@ -145,4 +147,15 @@ TEST_CASE("the lives of one node name are several origins", "[store][context]")
     CHECK(drover::store::origin_of({"n1", 1}) == drover::store::origin_of({"n1", 1}));
     CHECK(drover::store::origin_of({"n1", 1}) != drover::store::origin_of({"n1", 2}));
     CHECK(drover::store::origin_of({"n1", 1}) != drover::store::origin_of({"n2", 1}));
+}
+
+TEST_CASE("lives of nodes with like names have numbers of their own", "[store][context]")
+{
+    std::set<drover::store::origin_id> seen;
+    std::size_t lives = 0;
+    for (std::string const prefix : {"", "n", "n0", "node-", "store-node-"})
+        for (int name = 0; name < 10; ++name)
+            for (drover::incarnation_number incarnation = 0; incarnation < 100; ++incarnation, ++lives)
+                seen.insert(drover::store::origin_of({prefix + std::to_string(name), incarnation}));
+    CHECK(seen.size() == lives);
 }

@@ -398,3 +398,35 @@ TEST_CASE("an origin is the node that was learned", "[store][map]")
     CHECK(map->origin(origin_of({"n2", 8})) == nullptr);
     CHECK(map->self() == origin_of({"n1", 1}));
 }
+
+TEST_CASE(
+    "what is noted for a journal that takes nothing is as much as there are keys, however often they are written", "[store][map]")
+{
+    auto map = opened({"n1", 1});
+    map->note_touched();
+    for (int i = 0; i < 10'000; ++i)
+        map->write_local(record_table::spec, key_of(static_cast<std::size_t>(i) % keys_count), {}, false, "value");
+    auto const touched = map->take_touched();
+    CHECK(touched.size() <= 1'024);
+    std::set<bytes> keys;
+    for (auto const& each : touched)
+        keys.insert(each.key);
+    CHECK(keys.size() == keys_count);
+    for (std::size_t i = 0; i < 5'000; ++i)
+        map->write_local(record_table::spec, "many-" + std::to_string(i), {}, false, "value");
+    CHECK(map->take_touched().size() == 5'000);
+}
+
+TEST_CASE("a key that is removed again and again leaves one removal, not one each time", "[store][causal_map]")
+{
+    auto const map = opened({"n1", 1});
+    for (std::uint64_t round = 1; round <= 100'000; ++round) {
+        map->write_local(record_table::spec, "key", {round, 0}, false, "value");
+        map->write_local(record_table::spec, "key", {round, 1}, true, {});
+    }
+    CHECK(map->removals().size() < 2'500);
+    while (!map->removals().empty())
+        map->forget_removal();
+    CHECK(map->size() == 0);
+    CHECK(map->forgotten(map->self()) == map->version());
+}

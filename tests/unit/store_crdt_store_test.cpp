@@ -702,3 +702,166 @@ TEST_CASE("nobody has seen more of a store's own writes than it made", "[store][
     CHECK(pair.a.store.rejected_count() == 1);
     CHECK_FALSE(pair.a.store.has_seen(drover::origin_of(n1), 2));
 }
+
+TEST_CASE("what was written here is pushed before a large delta replaces it", "[store][crdt]")
+{
+    crdt_store_options options;
+    options.piece_size = 1;
+    replica reader{n1, options};
+    replica sender{n2, options};
+    replica third{n3, options};
+    meet(reader, third, at({}));
+    for (auto const* const key : {"k", "later 1", "later 2"})
+        sender.put(key, "large", 9);
+    sender.store.flush(at({}));
+    reader.store.on_peer_up(n2, at({}));
+    sender.store.on_peer_up(n1, at({}));
+    converse(reader, sender, at({}));
+    reader.put("k", "small", 1); // and others have their turn before it is flushed
+    reader.store.on_time(at({}));
+    REQUIRE(reader.value_of("k") == "large");
+    REQUIRE_FALSE(reader.store.has_seen(drover::origin_of(n2), 1));
+    reader.store.flush(at({}));
+    converse(reader, third, at({}));
+    REQUIRE(third.store.has_seen(drover::origin_of(n1), 1));
+    CHECK(third.value_of("k") == "small");
+}
+
+TEST_CASE("two writes under one number, in pieces of one delta, do no harm", "[store][crdt]")
+{
+    replica a{n1};
+    a.store.on_peer_up(n2, at({}));
+    a.take();
+    for (std::uint64_t index = 0; index < 2; ++index) {
+        drover::store::causal_map source;
+        source.open(n2);
+        source.write_local(record_table::spec, index == 0 ? "x" : "y", {}, false, "value");
+        drover::wire::writer out;
+        out.u8(static_cast<std::uint8_t>(drover::store::message_kind::chunk)).number(1).number(index).boolean(index == 1);
+        drover::store::encode_delta(source, {}, source.context().items(), out);
+        a.store.on_message(n2, out.take(), at({}));
+    }
+    a.store.on_time(at({}));
+    a.store.on_time(at(milliseconds{1}));
+    a.store.on_time(at(milliseconds{2}));
+    CHECK(a.value_of("x") == "value");
+    CHECK(a.value_of("y").empty());
+}
+
+TEST_CASE("while one sends much, others are not asked over and over", "[store][crdt]")
+{
+    crdt_store_options options;
+    options.piece_size = 1;
+    replica reader{n1, options};
+    replica sender{n2, options};
+    replica third{n3, options};
+    sender.put("a", "1");
+    sender.put("b", "2");
+    sender.store.flush(at({}));
+    third.put("c", "3");
+    third.store.flush(at({}));
+    reader.store.on_peer_up(n2, at({}));
+    sender.store.on_peer_up(n1, at({}));
+    for (auto const& [name, frame] : reader.take())
+        sender.store.on_message(n1, frame, at({}));
+    for (auto const& [name, frame] : sender.take())
+        reader.store.on_message(n2, frame, at({})); // the first piece; what follows takes its time
+    reader.take();
+    meet(reader, third, at({}));
+    CHECK(converse(reader, third, at({})) < 20);
+}
+
+TEST_CASE("who merges a large delta lists nothing: it does not hold what follows from what it has seen", "[store][crdt]")
+{
+    crdt_store_options options;
+    options.piece_size = 1;
+    replica reader{n1, options};
+    replica sender{n2, options};
+    replica third{n3, options};
+    third.put("k", "small", 1);
+    third.store.flush(at({}));
+    meet(reader, third, at({}));
+    for (auto const* const key : {"k", "later 1", "later 2"})
+        sender.put(key, "large", 9);
+    sender.store.flush(at({}));
+    reader.store.on_peer_up(n2, at({}));
+    sender.store.on_peer_up(n1, at({}));
+    converse(reader, sender, at({}));
+    reader.store.on_time(at({}));
+    REQUIRE(reader.value_of("k") == "large");
+    reader.take();
+    drover::wire::writer out;
+    out.u8(static_cast<std::uint8_t>(drover::store::message_kind::list)).number(1).fixed64(0).number(0).number(0); // needs
+                                                                                                                   // nothing
+    auto const question = out.take();
+    reader.store.on_message(n3, question, at({}));
+    CHECK(reader.take().empty());
+    for (int i = 1; i < 5; ++i)
+        reader.store.on_time(at(milliseconds{i}));
+    reader.take();
+    reader.store.on_message(n3, question, at(milliseconds{5}));
+    CHECK(reader.take().size() == 1);
+}
+
+TEST_CASE("a stamp that is as large as can be stops nobody from writing", "[store][crdt]")
+{
+    replica a{n1};
+    replica b{n2};
+    meet(a, b, at({}));
+    drover::store::causal_map map;
+    node_id const broken{"n3", 1};
+    map.open(broken);
+    map.set_time(drover::store::stamp_max);
+    map.write_local(record_table::spec, "theirs", {}, false, "value");
+    REQUIRE(map.find(record_table::spec, "theirs")->stamp == drover::store::stamp_max);
+    drover::wire::writer out;
+    out.u8(static_cast<std::uint8_t>(drover::store::message_kind::delta));
+    drover::store::encode_delta(map, {}, map.context().items(), out);
+    a.store.on_message(broken, out.take(), at({}));
+    a.take();
+    a.put("ours", "1");
+    a.put("ours", "2");
+    a.store.flush(at({}));
+    CHECK(a.put("theirs", "ours") == 0); // outranked for good
+    CHECK(a.put("theirs", "ours", 1) != 0);
+    a.store.flush(at({}));
+    for (int i = 1; i < 5; ++i) {
+        a.store.on_time(at(seconds{i}));
+        b.store.on_time(at(seconds{i}));
+        converse(a, b, at(seconds{i}));
+    }
+    CHECK(b.store.rejected_count() == 0);
+    CHECK(b.value_of("ours") == "2");
+    CHECK(b.value_of("theirs") == "ours");
+    CHECK(a.store.digest() == b.store.digest());
+}
+
+TEST_CASE("who got a part of what was written at once holds what it has seen", "[store][crdt]")
+{
+    crdt_store_options options;
+    options.piece_size = 1;
+    replica a{n1, options};
+    replica b{n2, options};
+    meet(a, b, at({}));
+    auto const lost_after = GENERATE(1U, 2U, 3U);
+    a.put("k", "first");
+    a.put("other", "value");
+    a.put("k", "second");
+    a.store.flush(at({}));
+    auto sent = a.take();
+    if (sent.size() > lost_after)
+        sent.resize(lost_after);
+    for (auto const& [name, frame] : sent)
+        b.store.on_message(n1, frame, at({}));
+    CHECK((!b.store.has_seen(drover::origin_of(n1), 1) || !b.value_of("k").empty()));
+    b.take();
+    for (int i = 1; i < 5; ++i) {
+        a.store.on_time(at(seconds{i}));
+        b.store.on_time(at(seconds{i}));
+        converse(a, b, at(seconds{i}));
+        b.store.on_time(at(seconds{i}) + milliseconds{1});
+        b.store.on_time(at(seconds{i}) + milliseconds{2});
+    }
+    CHECK(b.value_of("k") == "second");
+    CHECK(b.value_of("other") == "value");
+}

@@ -35,9 +35,9 @@ using durable_store = drover::crdt_store<disk_journal>;
 
 time_point at(drover::duration since_start) { return time_point{} + since_start; }
 
-std::unique_ptr<durable_store> opened(node_id const& id, std::shared_ptr<disk> const& on)
+std::unique_ptr<durable_store> opened(node_id const& id, std::shared_ptr<disk> const& on, drover::crdt_store_options options = {})
 {
-    auto made = std::make_unique<durable_store>(disk_journal{on});
+    auto made = std::make_unique<durable_store>(disk_journal{on}, options);
     made->open(id);
     drover::journal_contents contents;
     REQUIRE_FALSE(made->journal()->open({id.name, "test"}, contents));
@@ -207,6 +207,107 @@ TEST_CASE("a journal of things that cannot be is taken without them, and they ar
     CHECK(store.rejected_count() == 5);
     CHECK(value_of(store, "good") == "good");
     CHECK(store.size() == 1);
+}
+
+TEST_CASE("what came while a commit was under way is acknowledged by the next one", "[store][journaling]")
+{
+    node_id const one{"n1", 1};
+    node_id const two{"n2", 1};
+    std::vector<node_id> const members{one, two};
+    auto const a = opened(one, std::make_shared<disk>());
+    auto const b = opened(two, std::make_shared<disk>());
+    for (auto* const each : {a.get(), b.get()})
+        each->set_members(members);
+    auto const meet = [&] {
+        a->on_peer_up(two, at({}));
+        b->on_peer_up(one, at({}));
+        converse(*a, one, *b, two);
+    };
+    SECTION("pushed")
+    {
+        meet();
+        b->put(record_table::spec, "b", {}, "earlier");
+        b->flush(at({}));
+        auto const earlier = b->take_batch();
+        REQUIRE(earlier);
+        a->put(record_table::spec, "k", {}, "value");
+        a->flush(at({}));
+        converse(*a, one, *b, two);
+        b->on_committed(earlier->number, at({}));
+        converse(*a, one, *b, two);
+    }
+    SECTION("asked for")
+    {
+        a->put(record_table::spec, "k", {}, "value");
+        a->flush(at({}));
+        meet();
+    }
+    REQUIRE(value_of(*b, "k") == "value");
+    REQUIRE(commit(*a));
+    CHECK(a->held_by(2) == 0);
+    REQUIRE(commit(*b));
+    converse(*a, one, *b, two);
+    CHECK(a->held_by(2) == 1);
+}
+
+TEST_CASE("a journal never says that more was seen than is in it, also while a large delta is merged", "[store][journaling]")
+{
+    drover::crdt_store_options options;
+    options.piece_size = 1;
+    node_id const reader{"n1", 1};
+    node_id const sender{"n2", 1};
+    node_id const writer{"n3", 1};
+    auto const on = std::make_shared<disk>();
+    auto const store = opened(reader, on, options);
+    auto const other = opened(sender, std::make_shared<disk>(), options);
+    auto const third = opened(writer, std::make_shared<disk>(), options);
+    for (auto const* const key : {"k", "later 1", "later 2"})
+        other->put(record_table::spec, key, {9, 0}, "large");
+    other->flush(at({}));
+    store->on_peer_up(writer, at({}));
+    third->on_peer_up(reader, at({}));
+    converse(*store, reader, *third, writer);
+    auto written_before = false;
+    SECTION("written before it began")
+    {
+        written_before = true;
+        third->put(record_table::spec, "k", {1, 0}, "small");
+        third->flush(at({}));
+        converse(*store, reader, *third, writer);
+    }
+    SECTION("written while it is merged") {}
+    store->on_peer_up(sender, at({}));
+    other->on_peer_up(reader, at({}));
+    converse(*store, reader, *other, sender);
+    store->on_time(at({})); // one piece of it
+    REQUIRE(value_of(*store, "k") == "large");
+    REQUIRE_FALSE(store->has_seen(drover::origin_of(sender), 1));
+    if (!written_before) {
+        third->put(record_table::spec, "k", {1, 0}, "small");
+        third->flush(at({}));
+        converse(*store, reader, *third, writer);
+    }
+    commit(*store); // and the power fails
+    auto const after = opened({"n1", 2}, on, options);
+    INFO(value_of(*after, "k"));
+    CHECK((value_of(*after, "k") != "none" || !after->has_seen(drover::origin_of(writer), 1)));
+    for (int i = 1; i < 5; ++i)
+        store->on_time(at(milliseconds{i}));
+    REQUIRE(commit(*store));
+    CHECK(value_of(*opened({"n1", 3}, on, options), "k") == "large");
+    CHECK(opened({"n1", 4}, on, options)->has_seen(drover::origin_of(writer), 1));
+    store->effects().sends.clear();
+}
+
+TEST_CASE("a write of a journal without a number, and of nobody, is left out", "[store][journaling]")
+{
+    durable_store store;
+    store.open({"n1", 5});
+    drover::journal_contents contents;
+    contents.records.push_back({record_table::spec, "of nobody", ~std::uint64_t{0}, 0, 1, {}, false, "value"});
+    store.restore(std::move(contents));
+    CHECK(store.rejected_count() == 1);
+    CHECK(store.size() == 0);
 }
 
 TEST_CASE("whenever the power fails, the journal is a state that the store once had", "[store][journaling]")

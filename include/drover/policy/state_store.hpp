@@ -53,7 +53,8 @@ using store_version = std::uint64_t;
 /// One life of one node as a writer, in short.
 using origin_id = std::uint64_t;
 
-[[nodiscard]] inline origin_id origin_of(node_id const& node) { return hash64(node.name, node.incarnation); }
+// Mixed first: of short inputs, XXH3 gives the same for seeds that differ as the inputs do.
+[[nodiscard]] inline origin_id origin_of(node_id const& node) { return hash64(node.name, mix64(node.incarnation)); }
 
 /// What a store wants done, and what it saw.
 struct store_effects {

@@ -14,10 +14,15 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace drover::store {
+
+/// Stamps are microseconds of a clock, or a little more; a larger one is not honest, and would make the clocks of all others
+/// wrap.
+inline constexpr std::uint64_t stamp_max = std::uint64_t{1} << 62;
 
 /// A replicated map as a value: a delta-state CRDT with a causal context (Almeida, Shoker and Baquero 2018), one winner a key.
 ///
@@ -104,7 +109,11 @@ public:
             return 0;
         if (present->sequence != 0 && present->rank > rank)
             return 0;
-        replace(*present, write{self_origin_, ++version_, next_stamp(), rank, removed, std::move(value)});
+        write next{self_origin_, version_ + 1, next_stamp(*present), rank, removed, std::move(value)};
+        if (present->sequence != 0 && !wins(next, *present))
+            return 0;
+        ++version_;
+        replace(*present, std::move(next));
         context_.raise(self_origin_, version_);
         return version_;
     }
@@ -114,10 +123,9 @@ public:
     /// the numbers, else O(newer ones of its origin).
     bool merge(record_table table, bytes_view key, write&& incoming)
     {
-        if (context_.at(incoming.origin) >= incoming.sequence)
+        if (context_.at(incoming.origin) >= incoming.sequence || has(incoming.origin, incoming.sequence))
             return false;
-        if (clock_ < incoming.stamp)
-            clock_ = incoming.stamp;
+        follow(incoming.stamp);
         auto& present = get(table, key);
         if (present.sequence != 0 && !wins(incoming, present))
             return false;
@@ -195,8 +203,7 @@ public:
     void forget_removal()
     {
         auto const& oldest = removals_.front();
-        if (auto const* const found = find(oldest.key.table, oldest.key.key);
-            found != nullptr && found->removed && found->origin == oldest.origin && found->sequence == oldest.sequence) {
+        if (stands(oldest)) {
             raise_forgotten(oldest.origin, oldest.sequence);
             erase(oldest.key);
         }
@@ -217,8 +224,13 @@ public:
     /// From now on, what changes is noted.
     void note_touched() { noting_ = true; }
 
-    /// The records that were written or dropped since the last call; one may be there twice.
-    [[nodiscard]] std::vector<key_type> take_touched() { return std::exchange(touched_, {}); }
+    /// The records that were written or dropped since the last call; one may be there twice. They are as many as twice the keys
+    /// at most, or a few, however often each was written.
+    [[nodiscard]] std::vector<key_type> take_touched()
+    {
+        touched_max_ = touched_min;
+        return std::exchange(touched_, {});
+    }
 
     void touch_again(key_type name) { touched_.push_back(std::move(name)); }
 
@@ -229,7 +241,7 @@ public:
         auto const* const newest = state_of(kept.origin).newest;
         if (kept.sequence == 0 || (newest != nullptr && newest->sequence >= kept.sequence) || find(table, key) != nullptr)
             return false;
-        clock_ = std::max(clock_, kept.stamp);
+        follow(kept.stamp);
         replace(get(table, key), std::move(kept));
         return true;
     }
@@ -243,6 +255,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t touched_min = 1'024;
+
     struct origin_state {
         origin_id id;
         node_id node;
@@ -278,10 +292,21 @@ private:
         return first;
     }
 
-    [[nodiscard]] std::uint64_t next_stamp()
+    // There is a write of this number. O(1) when all of its origin are older, else O(newer ones).
+    [[nodiscard]] bool has(origin_id origin, sequence_number sequence) const
+    {
+        auto const* const first = start_after(origin, sequence - 1);
+        return first != nullptr && first->sequence == sequence;
+    }
+
+    // Not to where no honest clock gets: what is written here must always find room above it.
+    void follow(std::uint64_t stamp) { clock_ = std::max(clock_, std::min(stamp, stamp_max / 2)); }
+
+    // Above `present`, unless that is as large as can be.
+    [[nodiscard]] std::uint64_t next_stamp(write const& present)
     {
         clock_ = std::max(clock_ + 1, physical_);
-        return clock_;
+        return std::max(clock_, std::min(present.stamp + 1, stamp_max));
     }
 
     [[nodiscard]] static std::uint64_t digest_of(write const& of)
@@ -291,8 +316,16 @@ private:
 
     void touch(entry const& changed)
     {
-        if (noting_)
-            touched_.push_back({changed.table, *changed.key});
+        if (!noting_)
+            return;
+        if (touched_.size() >= touched_max_) {
+            std::sort(touched_.begin(), touched_.end(), [](auto const& left, auto const& right) {
+                return std::tie(left.table, left.key) < std::tie(right.table, right.key);
+            });
+            touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
+            touched_max_ = std::max(touched_min, 2 * touched_.size());
+        }
+        touched_.push_back({changed.table, *changed.key});
     }
 
     /// The record of a table among those of one key, or null. The first of them, which is part of the row, may be vacant: its
@@ -374,7 +407,23 @@ private:
         link(target);
         touch(target);
         if (target.removed)
-            removals_.push_back({{target.table, *target.key}, target.origin, target.sequence, never});
+            note_removal(target);
+    }
+
+    // Those that were replaced are left out now and then: a key may be removed often while somebody is away. O(1) amortised.
+    void note_removal(entry const& target)
+    {
+        if (removals_.size() >= removals_looked_at_) {
+            std::erase_if(removals_, [&](removal const& each) { return !stands(each); });
+            removals_looked_at_ = 2 * removals_.size() + removals_looked_at_min;
+        }
+        removals_.push_back({{target.table, *target.key}, target.origin, target.sequence, never});
+    }
+
+    [[nodiscard]] bool stands(removal const& each) const
+    {
+        auto const* const found = find(each.key.table, each.key.key);
+        return found != nullptr && found->removed && found->origin == each.origin && found->sequence == each.sequence;
     }
 
     void unlink(entry& target)
@@ -418,9 +467,13 @@ private:
     std::size_t size_ = 0;
     bytes_table<entry> rows_;           // by key: one record of it, with those of other tables behind
     std::vector<origin_state> origins_; // sorted by id
+    static constexpr std::size_t removals_looked_at_min = 1'024;
+
     std::deque<removal> removals_;
+    std::size_t removals_looked_at_ = removals_looked_at_min;
     std::vector<entry*> walks_;
     std::vector<key_type> touched_;
+    std::size_t touched_max_ = touched_min; // when what is there twice is thrown out
     bool noting_ = false;
 };
 

@@ -188,19 +188,10 @@ public:
     void flush(time_point now)
     {
         own_.note_time(now);
-        if (own_.flushed == own_.map.version())
-            return;
-        if (sync_at_ == never)
+        if (sync_at_ == never && own_.map.version() != 0)
             sync_at_ = now + own_.options.sync_interval;
-        auto const frames = pushing().cut_pushes();
-        own_.for_each_child(own_.self.name, [&](peer_state& state) {
-            for (auto const& frame : frames)
-                pushing().push(state, frame);
-        });
-        auto const again_at = now + own_.options.retry_interval * (own_.tree.direct() ? 1 : 2);
-        for (auto& [name, state] : own_.peers)
-            if (state.up && state.answered && state.push_again_at == never)
-                state.push_again_at = again_at;
+        if (own_.flushed != own_.map.version())
+            pushing().push_written(now);
     }
 
     [[nodiscard]] time_point deadline() const
@@ -288,10 +279,11 @@ public:
         own_.flushed = own_.map.version();
     }
 
-    /// While a listing is awaited there is none: the journal would look as if the listing had been there.
+    /// While a listing is awaited there is none: the journal would look as if the listing had been there. Nor while a large delta
+    /// is merged: what was seen may have lost against what does not count as seen.
     [[nodiscard]] std::optional<journal_batch> take_batch()
     {
-        return own_.listing_wanted ? std::nullopt : own_.journal.take_batch(own_.map);
+        return own_.is_whole() ? own_.journal.take_batch(own_.map) : std::nullopt;
     }
 
     void on_committed(std::uint64_t number, time_point now)
@@ -301,7 +293,7 @@ public:
             return;
         own_.effects.acknowledgement_changed = true;
         for (auto& [name, state] : own_.peers)
-            if (state.up && std::exchange(state.answer_due, false))
+            if (state.up && state.answer_due)
                 own_.tell_context(state, wanted::nothing);
     }
 

@@ -26,10 +26,6 @@ struct delta_range {
     sequence_number forgotten = 0;
 };
 
-/// Stamps are microseconds of a clock, or a little more; a larger one is not honest, and would make the clocks of all others
-/// wrap.
-inline constexpr std::uint64_t stamp_max = std::uint64_t{1} << 62;
-
 /// One write of a delta; the views point into the frame.
 struct delta_write {
     std::size_t range = 0; ///< index of its origin's range

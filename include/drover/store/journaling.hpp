@@ -65,7 +65,8 @@ public:
         for (auto& record : contents.records) {
             causal_map::write write{
                 record.origin, record.sequence, record.stamp, record.rank, record.removed, std::move(record.value)};
-            if (map.context().at(record.origin) < record.sequence || !map.restore(record.table, record.key, std::move(write)))
+            if (record.sequence == 0 || record.stamp > stamp_max || map.context().at(record.origin) < record.sequence
+                || !map.restore(record.table, record.key, std::move(write)))
                 ++rejected;
             else
                 changes.push_back({record.table, std::move(record.key)});

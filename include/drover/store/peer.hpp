@@ -103,7 +103,7 @@ struct peer_state {
     std::size_t in_flight = 0;        ///< octets pushed since it last told its context
     std::size_t passed_on = 0;        ///< octets that it passed on to us since we last told it ours
     bool behind = false;              ///< something was not pushed to it
-    bool answer_due = false;          ///< it is told once what it sent is on stable storage
+    bool answer_due = false;          ///< it is told once more of what it wrote is held
 
     std::optional<outgoing_stream> out;
 };

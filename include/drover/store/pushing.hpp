@@ -26,16 +26,35 @@ class pushing {
 public:
     explicit pushing(Replica& own) : own_{own} {}
 
-    /// What was written since the last flush, in pieces.
+    /// Pre: something was written since the last time.
+    void push_written(time_point now)
+    {
+        auto const frames = cut_pushes();
+        own_.for_each_child(own_.self.name, [&](peer_state& state) {
+            for (auto const& frame : frames)
+                push(state, frame);
+            if (frames.empty() && state.answered)
+                send_missing(state, now);
+            state.behind |= frames.empty();
+        });
+        auto const again_at = now + own_.options.retry_interval * (own_.tree.direct() ? 1 : 2);
+        for (auto& [name, state] : own_.peers)
+            if (state.up && state.answered && state.push_again_at == never)
+                state.push_again_at = again_at;
+    }
+
+    /// What was written since the last time, in pieces. None when one piece would lack what another one has replaced: who got
+    /// only the first would have seen a write, and hold neither. Then it is to be sent as one delta.
     [[nodiscard]] std::vector<std::shared_ptr<bytes const>> cut_pushes()
     {
         std::vector<std::shared_ptr<bytes const>> frames;
         auto after = std::exchange(own_.flushed, own_.map.version());
+        auto lacking = own_.flushed - after;
         auto const* at = own_.map.first_after(own_.map.self(), after);
         do {
             delta_writer piece;
             piece.begin_range(own_.self, after, 0); // what we removed is not forgotten before all have seen it
-            for (; at != nullptr && piece.size() < own_.options.piece_size; at = at->newer) {
+            for (; at != nullptr && piece.size() < own_.options.piece_size; at = at->newer, --lacking) {
                 piece.write(*at);
                 after = at->sequence;
             }
@@ -46,6 +65,8 @@ public:
             piece.append_to(out);
             frames.push_back(std::make_shared<bytes const>(out.take()));
         } while (at != nullptr);
+        if (frames.size() > 1 && lacking > 0)
+            frames.clear();
         return frames;
     }
 

@@ -150,6 +150,11 @@ struct replica {
         return arriving.complete || (!arriving.pieces.empty() && now < arriving.until);
     }
 
+    [[nodiscard]] bool is_streaming_from_other(peer_state const& state, time_point now) const
+    {
+        return is_streaming(now) && arriving.from != state.id;
+    }
+
     // Doubles with every attempt that is not answered.
     [[nodiscard]] duration pause(peer_state& state) const
     {
@@ -171,13 +176,15 @@ struct replica {
         auto const digest = wants != wanted::nothing && is_whole() ? std::optional{map.digest()} : std::nullopt;
         told_context::encode(out, wants, digest, map.context(), less && *less != map.context() ? &*less : nullptr);
         state.passed_on = 0;
+        auto const theirs = origin_of(state.id);
+        state.answer_due = less && less->at(theirs) < map.context().at(theirs);
         send(state, out);
     }
 
     // While one peer sends much, others are asked what they have only: it may be the same.
     void ask(peer_state& state, time_point now)
     {
-        tell_context(state, is_streaming(now) && arriving.from != state.id ? wanted::context : wanted::all);
+        tell_context(state, is_streaming_from_other(state, now) ? wanted::context : wanted::all);
         state.ask_again_at = now + pause(state);
         state.ask_later_at = never;
     }

@@ -51,7 +51,8 @@ public:
         pushing<Replica>{own_}.catch_up(state, now);
         if (own_.map.context().includes(content->seen))
             own_.brought_level(state);
-        else if (content->wants != wanted::nothing ? state.ask_again_at == never : !state.synchronised)
+        else if (content->wants != wanted::nothing ? state.ask_again_at == never
+                                                   : !state.synchronised && !own_.is_streaming_from_other(state, now))
             own_.ask(state, now);
         else if (state.ask_again_at == never && state.ask_later_at == never)
             state.ask_later_at = now + own_.options.retry_interval; // what it has from others is on its way to us too, as a rule
@@ -61,8 +62,8 @@ public:
     bool on_push(peer_state& state, wire::reader& in, bytes_view frame, time_point now)
     {
         auto const incoming = decode_delta(in);
-        if (!incoming || incoming->ranges.size() != 1)
-            return false;
+        if (!incoming || incoming->ranges.size() != 1 || incoming->ranges.front().forgotten != 0)
+            return false; // nothing is forgotten before all have seen it
         auto const& range = incoming->ranges.front();
         auto const is_new = own_.map.context().at(origin_of(range.origin)) < range.upto;
         auto const result = take(state, *incoming, now);
@@ -128,7 +129,7 @@ public:
     {
         wire::reader in{own_.arriving.pieces[own_.arriving.taken]};
         auto const incoming = *decode_delta(in);
-        merge(incoming);
+        merge(incoming, now);
         own_.arriving.ranges.insert(own_.arriving.ranges.end(), incoming.ranges.begin(), incoming.ranges.end());
         own_.arriving.pieces[own_.arriving.taken] = {};
         own_.taking_at = now + duration{1}; // others have a turn in between
@@ -146,7 +147,7 @@ public:
             tell_taken(*from, done.number, done.pieces.size() - 1);
         }
         for (auto& [name, state] : own_.peers) {
-            if (state.up && &state != from && std::exchange(state.answer_due, Replica::durable && state.answer_due))
+            if (state.up && &state != from && state.answer_due)
                 own_.tell_context(state, wanted::nothing);
             if (state.out)
                 pushing<Replica>{own_}.send_pieces(state, now);
@@ -219,7 +220,7 @@ private:
                 return outcome::gap;
             }
         }
-        merge(incoming);
+        merge(incoming, now);
         see(&state, incoming.ranges, now);
         return outcome::taken;
     }
@@ -268,9 +269,14 @@ private:
         return true;
     }
 
-    void merge(delta const& incoming)
+    void merge(delta const& incoming, time_point now)
     {
         for (auto const& next : incoming.writes) {
+            // Whoever sees the number of our write has it, or what replaces it.
+            if (own_.flushed != own_.map.version())
+                if (auto const* const present = own_.map.find(next.table, next.key);
+                    present != nullptr && present->origin == own_.map.self() && present->sequence > own_.flushed)
+                    pushing<Replica>{own_}.push_written(now);
             causal_map::write write{origin_of(incoming.ranges[next.range].origin), next.sequence, next.stamp, next.rank,
                 next.removed, bytes{next.value}};
             if (own_.map.merge(next.table, next.key, std::move(write)))
