@@ -316,14 +316,13 @@ private:
         core_.aim(found->second, no_node);
         if (code == errc::success)
             note_holders(ref, found->second.holders);
-        if (auto const& asked = found->second; asked.source != no_source) {
+        auto const asked = std::move(core_.commands.extract(found).mapped());
+        if (asked.source != no_source) {
             core_.sources.answers.push_back({asked.source, asked.message.kind, asked.message.spec.id, code, std::move(reason)});
-            core_.sources.wake();
+            return core_.sources.wake();
         }
-        auto const nobody_waits = found->second.message.initial != 0 || found->second.source != no_source;
-        core_.commands.erase(found);
-        if (nobody_waits)
-            return;
+        if (asked.message.initial != 0)
+            return; // nobody waits
         if (code != errc::success && code != errc::not_acknowledged)
             return refuse(number, std::move(ref.id), code, std::move(reason), std::move(ref.node), ref.generation);
         core_.effects.push_back(command_done_effect{number, code, std::move(ref), std::move(reason)});
