@@ -144,7 +144,7 @@ private:
         auto& effects = store_.effects();
         effects.changes.clear();
         for (auto& message : std::exchange(effects.sends, {}))
-            transport_.send(message.to, bytes{*message.frame});
+            (void)transport_.send(message.to, bytes{*message.frame}); // what is lost is sent again
         look();
         auto const deadline = store_.deadline();
         if (deadline == drover::never)
