@@ -11,6 +11,7 @@ vcpkg_cmake_configure(
         -DDROVER_BUILD_EXAMPLES=OFF
         -DDROVER_BUILD_BENCHMARKS=OFF
         -DDROVER_INSTALL=ON
+        -DDROVER_JSON=OFF
         -DDROVER_SQLITE=OFF)
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH share/cmake/drover)

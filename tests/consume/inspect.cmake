@@ -7,7 +7,7 @@ set(inspected_variables "^(BUILD_.*|CMAKE_(BUILD_TYPE|EXPORT_COMPILE_COMMANDS|MO
 |INTERPROCEDURAL_OPTIMIZATION|.*_FLAGS|CXX_(STANDARD|STANDARD_REQUIRED|EXTENSIONS|CLANG_TIDY|COMPILER_LAUNCHER|VISIBILITY_PRESET)))$")
 
 # Variables of ours that may enter the cache, and those of what we need.
-set(expected_cache "^(DROVER_(BUILD_(TESTS|EXAMPLES|BENCHMARKS)|INSTALL|SQLITE)|(drover|consumer)_(BINARY_DIR|SOURCE_DIR|DIR|IS_TOP_LEVEL)\
+set(expected_cache "^(DROVER_(BUILD_(TESTS|EXAMPLES|BENCHMARKS)|INSTALL|JSON|SQLITE)|(drover|consumer)_(BINARY_DIR|SOURCE_DIR|DIR|IS_TOP_LEVEL)\
 |drover_.*|Boost_.*|boost_headers.*|xxHash_DIR|xxhash_.*|PC_xxhash_.*|PKG_CONFIG_.*|pkgcfg_lib_.*|__pkg_config.*\
 |prefix_result|FIND_PACKAGE_MESSAGE_DETAILS_.*|FETCHCONTENT_.*|_?CMAKE_.*)$")
 
