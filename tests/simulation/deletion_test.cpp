@@ -76,7 +76,7 @@ public:
         how.operation_timeout = 5s;
         auto& made = nodes_[name] =
             std::make_unique<supervisor>(world, options, how, drover::static_members{}, drover::ring{}, store{disk_journal{own}});
-        made->add_child_type("quiet", [this](drover::child_context context) {
+        made->add_child_type(std::string{quiet_child::type_name}, [this](drover::child_context context) {
             return std::unique_ptr<drover::child_instance>{std::make_unique<drover::detail::object_instance<quiet_child>>(
                 std::move(context), [this](drover::child_context inner) {
                     return quiet_child{std::move(inner), running_};

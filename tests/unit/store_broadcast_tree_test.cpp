@@ -116,7 +116,7 @@ private:
 
 TEST_CASE("every node is reached once from every writer, and nobody sends more than log2 of them", "[store][tree]")
 {
-    for (std::size_t const count : {1, 2, 3, 16, 17, 50, 100, 257, 1'000}) {
+    for (std::size_t const count : std::vector<std::size_t>{1, 2, 3, 16, 17, 50, 100, 257, 1'000}) {
         INFO(count << " nodes");
         broadcast_tree tree;
         tree.set(names(count));
