@@ -91,7 +91,7 @@ concept journal = requires(J& j, journal_identity const& who, journal_contents& 
 /// off the strand.
 template <class S>
 concept keeps_a_journal = requires(S& s, S const& c, journal_contents contents, std::uint64_t number, time_point now) {
-    requires static_cast<bool>(S::capabilities.durable);
+    requires static_cast<bool>(S::journal_type::durable);
     requires journal<typename S::journal_type>;
     { s.journal() } -> std::same_as<std::shared_ptr<typename S::journal_type>>;
     s.restore(std::move(contents));                                // once, after `open` and before everything else
