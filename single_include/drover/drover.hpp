@@ -8086,8 +8086,6 @@ public:
         return std::exchange(touched_, {});
     }
 
-    void touch_again(key_type name) { touched_.push_back(std::move(name)); }
-
     /// Puts back what a journal had. Pre: opened, nothing written or merged; the writes ascend by (origin, sequence), and each
     /// origin has been learned. False: there is one of this origin and number already, or of this key.
     bool restore(record_table table, bytes_view key, write&& kept)
@@ -8430,7 +8428,8 @@ public:
         return rejected;
     }
 
-    /// None: nothing to do, or one is under way. O(what changed log of it, origins).
+    /// Pre: what is held follows from what was seen. None: nothing to do, or one is under way. O(what changed log of it,
+    /// origins).
     [[nodiscard]] std::optional<journal_batch> take_batch(causal_map& map)
     {
         if (committing_)
@@ -8448,9 +8447,7 @@ public:
         touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
         for (auto& name : touched) {
             auto const* const entry = map.find(name.table, name.key);
-            if (entry != nullptr && map.context().at(entry->origin) < entry->sequence)
-                map.touch_again(std::move(name)); // part of a delta that has not come in whole
-            else if (entry == nullptr)
+            if (entry == nullptr)
                 batch.erased.emplace_back(name.table, std::move(name.key));
             else
                 batch.records.push_back({name.table, std::move(name.key), entry->origin, entry->sequence, entry->stamp,

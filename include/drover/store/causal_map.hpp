@@ -232,8 +232,6 @@ public:
         return std::exchange(touched_, {});
     }
 
-    void touch_again(key_type name) { touched_.push_back(std::move(name)); }
-
     /// Puts back what a journal had. Pre: opened, nothing written or merged; the writes ascend by (origin, sequence), and each
     /// origin has been learned. False: there is one of this origin and number already, or of this key.
     bool restore(record_table table, bytes_view key, write&& kept)

@@ -77,7 +77,8 @@ public:
         return rejected;
     }
 
-    /// None: nothing to do, or one is under way. O(what changed log of it, origins).
+    /// Pre: what is held follows from what was seen. None: nothing to do, or one is under way. O(what changed log of it,
+    /// origins).
     [[nodiscard]] std::optional<journal_batch> take_batch(causal_map& map)
     {
         if (committing_)
@@ -95,9 +96,7 @@ public:
         touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
         for (auto& name : touched) {
             auto const* const entry = map.find(name.table, name.key);
-            if (entry != nullptr && map.context().at(entry->origin) < entry->sequence)
-                map.touch_again(std::move(name)); // part of a delta that has not come in whole
-            else if (entry == nullptr)
+            if (entry == nullptr)
                 batch.erased.emplace_back(name.table, std::move(name.key));
             else
                 batch.records.push_back({name.table, std::move(name.key), entry->origin, entry->sequence, entry->stamp,
